@@ -1,0 +1,44 @@
+# Two targets for everybody (run, test), three for those who change the code (check, format, clean).
+# Each installs what it needs into .venv first; python3, make and git are enough to begin with.
+.DEFAULT_GOAL := help
+.PHONY: help run test check format clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+RUN := data/derived/run
+
+help:
+	@echo "make run     the main job on the bundled samples, ends with a report (data/derived/run/report.html)"
+	@echo "make test    the whole test suite"
+	@echo "make check   lint, types and the import contracts"
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "loadproof wants Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 3 -c constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[all]'
+	@touch $@
+
+run: $(INSTALLED)
+	$(BIN)/loadproof ingest lcl --use-samples --output-root $(RUN)/processed
+	$(BIN)/loadproof forecast --dataset lcl --processed-root $(RUN)/processed --output-dir $(RUN)/forecast \
+	  --model seasonal_naive --model seasonal_naive_week --model persistence_ensemble --use-samples
+	$(BIN)/loadproof report --processed-root $(RUN)/processed --output-dir $(RUN)/forecast --report $(RUN)/report.html
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis $(RUN)

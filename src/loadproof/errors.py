@@ -1,0 +1,23 @@
+"""The errors that a user can mend. Each message says what, where, and ends with the mend."""
+
+__all__ = ["ConfigError", "LoadproofError", "NotFittedError", "SchemaError", "SourceError"]
+
+
+class LoadproofError(Exception):
+    """Base of every error that the command line prints as one line, without a traceback."""
+
+
+class SourceError(LoadproofError):
+    """A source file or service is missing, broken or not what it claims to be."""
+
+
+class SchemaError(LoadproofError):
+    """A table lacks a column, has the wrong type, or breaks a promise that its writer made."""
+
+
+class ConfigError(LoadproofError):
+    """A setting contradicts another setting or the data that it is applied to."""
+
+
+class NotFittedError(LoadproofError):
+    """A forecaster or detector was asked before it was fitted."""

@@ -1,0 +1,286 @@
+"""Low Carbon London: half-hourly kWh of single homes, UTC, stamped at the *end* of the half hour.
+
+Clock and convention are argued in ``docs/data-sources.md``. Layouts: the partitioned archive (read inside the ZIP),
+its loose parts, the single CSV, or the Kaggle blocks; one a run, in that order.
+"""
+
+import json
+import logging
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, ClassVar, Final, Literal, NamedTuple, cast
+
+import polars as pl
+
+from loadproof.errors import SourceError
+from loadproof.ingestion.base import BaseIngestor
+from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, parse_rows, raw_text, read_blocks
+from loadproof.parts import Batch, Part
+from loadproof.schema import Dataset, check_readings
+
+__all__ = ["LCLIngestor", "LCLLayout", "TsConvention"]
+
+logger = logging.getLogger(__name__)
+
+TsConvention = Literal["end", "start"]
+LCLLayout = Literal["archive", "parts", "single", "kaggle"]
+
+_COLUMNS: Final[dict[str, Sequence[str]]] = {
+    "home": ("LCLid",),
+    "stamp": ("DateTime", "tstp"),
+    "value": ("KWH/hh (per half hour) ", "energy(kWh/hh)"),
+}
+_CONSTANTS: Final[dict[str, Sequence[str]]] = {
+    "tariff_group": ("stdorToU",),
+    "acorn": ("Acorn",),
+    "acorn_group": ("Acorn_grouped",),
+}
+_PART_NAME: Final = re.compile(r"(?:LCL-June2015v2|Power-Networks-LCL-June2015\(withAcornGps\)v2)_(\d+)\.csv", re.I)
+_SINGLE_NAME: Final = re.compile(r"(?:CC_LCL-FullData|Power-Networks-LCL.*v2|lcl_sample)()\.csv", re.I)
+_BLOCK_NAME: Final = re.compile(r"block_(\d+)\.csv", re.I)
+_READABLE_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_DEFLATE64: Final = 9  # the number in the ZIP format; Python's zipfile has no name for it and no code
+_NO_FRACTION: Final = ["", ".000", ".000000", ".0000000"]
+
+
+class LCLIngestor(BaseIngestor):
+    """Rows of Low Carbon London, from whichever layout is there.
+
+    Args:
+        input_root: The folder that holds ``lcl/``, or that folder itself.
+        ts_convention: Whether a stamp marks the end or the start of its half hour.
+        layout: One layout to insist on; by default the first that is there.
+        block_bytes: How much text one batch holds at most.
+    """
+
+    dataset: ClassVar[Dataset] = "lcl"
+
+    def __init__(
+        self,
+        input_root: Path,
+        *,
+        ts_convention: TsConvention = "end",
+        layout: LCLLayout | None = None,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        below = input_root / "lcl"
+        self.folder = below if below.is_dir() else input_root
+        self.ts_convention = ts_convention
+        self.layout = layout
+        self.block_bytes = block_bytes
+        self._homes = _read_households(self.folder / "informations_households.csv")
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The stamp convention; the layout shows in the sources."""
+        return {"ts_convention": self.ts_convention}
+
+    def parts(self) -> Sequence[Part]:
+        """Return the parts of the one layout that is read; what else lies there is named in the log."""
+        found = {layout: files for layout, find in _FINDERS.items() if (files := list(find(self.folder)))}
+        chosen = self.layout or next(iter(found), None)
+        if chosen is None or chosen not in found:
+            raise SourceError(_nothing_found(self.folder, chosen, list(found)))
+        for layout, files in found.items():
+            if layout != chosen:
+                logger.info("%s: reads the layout '%s' and leaves %d file(s) of '%s' alone (--layout %s reads those)",
+                            self.folder, chosen, len(files), layout, layout)  # fmt: skip
+        return [Part(number, *source) for number, source in enumerate(found[chosen])]
+
+    def read(self, part: Part) -> Iterator[Batch]:
+        """Yield the part's rows as checked batches."""
+        names: list[str] = []
+        for block in self._blocks(part):
+            if block.first_line == 1:
+                names = find_columns(block.data.split(b"\n", 1)[0], _COLUMNS, part.name, optional=_CONSTANTS)
+            yield self._judge(block, names)
+        if not names:
+            raise SourceError(f"{part.name}, line 1: the file is empty; fetch it again or remove it")
+
+    def raw_lines(self, part: Part, lines: Sequence[int]) -> Mapping[int, str]:
+        """Return some lines of a part, which is read a second time."""
+        found: dict[int, str] = {}
+        for block in self._blocks(part):
+            here = [line for line in lines if block.first_line <= line < block.first_line + block.rows]
+            found.update(zip(here, raw_text(block, here), strict=True))
+        return found
+
+    def _blocks(self, part: Part) -> Iterator[Block]:
+        with _open(part) as stream:
+            yield from read_blocks(stream, part.name, block_bytes=self.block_bytes)
+
+    def _judge(self, block: Block, names: Sequence[str]) -> Batch:
+        key = [name for name in ("home", *_CONSTANTS) if name in names]
+        rows = parse_rows(block, names, _columns(key, self.ts_convention))
+        odd = ~pl.all_horizontal(pl.col("plain"), pl.col("key", "ts_utc", "energy_kwh").is_not_null())
+        faults = _faults(block, names, rows.filter(odd.fill_null(value=True))["line"])
+        homes = self._entities(rows["key"].unique(), key)
+        candidates = (
+            rows.drop("plain")
+            .with_columns(interval_mins=pl.lit(30, dtype=pl.Int16), fault=faults)
+            .join(homes, on="key", how="left", nulls_equal=True, maintain_order="left")
+            .drop("key")
+        )
+        readings, rejected = check_readings(candidates, "lcl")
+        raw = pl.Series("raw", raw_text(block, rejected["line"]), dtype=pl.String)
+        return Batch(readings, rejected.with_columns(raw), rows.height, block.sha256)
+
+    def _entities(self, keys: pl.Series, key: Sequence[str]) -> pl.DataFrame:
+        """Return ``entity_id`` and ``extras`` (the home's constants as a JSON object) of each distinct key."""
+        entities, extras = [], []
+        for joined in keys.cast(pl.String):
+            home, *own = (joined or _SEPARATOR * (len(key) - 1)).split(_SEPARATOR)
+            stated = {name: fact for name, fact in zip(key[1:], own, strict=True) if fact}
+            constants = {**self._homes.get(home, {}), **stated, "ts_convention": self.ts_convention}
+            entities.append(f"lcl:{home}")
+            extras.append(json.dumps(constants, sort_keys=True, separators=(",", ":")))
+        return pl.DataFrame({
+            "key": keys,
+            "entity_id": pl.Series(entities, dtype=pl.Categorical),
+            "extras": pl.Series(extras, dtype=pl.Categorical),
+        })  # fmt: skip
+
+
+_SEPARATOR: Final = "\x1f"  # ASCII's unit separator: in no field of a text that anybody typed
+
+
+def _columns(key: Sequence[str], ts_convention: TsConvention) -> list[pl.Expr]:
+    """Return ``key``, ``ts_utc`` and ``energy_kwh`` as far as they can be read, and which rows need a second look."""
+    stamp = pl.col("stamp").str.strip_chars()
+    ts = stamp.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+    joined = pl.concat_str([pl.col(name).str.strip_chars() for name in key], separator=_SEPARATOR)
+    length = stamp.str.len_bytes()
+    whole_seconds = (length == 27) & stamp.str.ends_with(".0000000")
+    return [
+        joined.cast(pl.Categorical).alias("key"),
+        (ts.dt.replace_time_zone("UTC") - pl.duration(minutes=30 if ts_convention == "end" else 0)).alias("ts_utc"),
+        pl.col("value").str.strip_chars().cast(pl.Float64, strict=False).alias("energy_kwh"),
+        (pl.col("_overflow").is_null() & (whole_seconds | (length == 19))).alias("plain"),
+    ]  # fmt: skip
+
+
+def _faults(block: Block, names: Sequence[str], lines: pl.Series) -> pl.Expr:
+    """Return the parser's fault of each line in ``lines``, null for all others, as a column over ``line``."""
+    if lines.is_empty():
+        return pl.lit(None, dtype=pl.String)
+    text = "\n".join(raw_text(block, lines)).encode()
+    stamp, value = pl.col("stamp").str.strip_chars(), pl.col("value").str.strip_chars()
+    ts = stamp.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+    off_grid = (ts.dt.epoch("us") % 1_800_000_000) != 0
+    surplus = pl.col("_overflow").is_not_null()
+    fault = (
+        pl.when(surplus | pl.any_horizontal(pl.col(names).is_null())).then(pl.lit("fields_count"))
+        .when((value == "Null") & off_grid).then(pl.lit("null_off_grid"))
+        .when(value == "Null").then(pl.lit("null_value"))
+        .when(stamp.str.contains(r"^.{19}\.\d*[1-9]\d*$") & ts.is_not_null()).then(pl.lit("ts_off_grid"))
+        .when(ts.is_null() | ~stamp.str.slice(19).is_in(_NO_FRACTION)).then(pl.lit("ts_unreadable"))
+    )  # fmt: skip
+    found = parse_rows(Block(text, 2, ""), names, [fault.alias("fault")])["fault"]
+    return pl.col("line").replace_strict(lines, found, default=None, return_dtype=pl.String)
+
+
+def _read_households(path: Path) -> dict[str, dict[str, str]]:
+    """Return each home's constants from Kaggle's ``informations_households.csv``; empty where it is absent."""
+    if not path.is_file():
+        return {}
+    try:
+        table = pl.read_csv(path, infer_schema=False).select("LCLid", "stdorToU", "Acorn", "Acorn_grouped")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise SourceError(
+            f"{path}: cannot be read as LCLid,stdorToU,Acorn,Acorn_grouped ({error}); mend the file or remove it"
+        ) from error
+    return {
+        home: {name: fact for name, fact in zip(_CONSTANTS, facts, strict=True) if fact}
+        for home, *facts in table.iter_rows()
+    }
+
+
+class _Source(NamedTuple):
+    """A ``Part`` without its number."""
+
+    name: str
+    path: Path
+    member: str | None
+    size_bytes: int
+    stamp: str
+
+
+def _members(path: Path) -> list[zipfile.ZipInfo]:
+    """Return the CSV members of one archive in the order of their numbers."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise SourceError(f"{path}: not a whole ZIP archive ({error}); fetch it again") from error
+    known = [info for info in infos if _number(Path(info.filename)) is not None]
+    return sorted(known, key=lambda info: (_number(Path(info.filename)), info.filename))
+
+
+def _number(path: Path) -> int | None:
+    match = _PART_NAME.fullmatch(path.name) or _SINGLE_NAME.fullmatch(path.name)
+    return int(match[1] or 0) if match else None
+
+
+def _find_archive(folder: Path) -> Iterator[_Source]:
+    for path in sorted(folder.glob("*.zip")):
+        members = _members(path)
+        if any(info.compress_type not in _READABLE_METHODS for info in members):
+            continue
+        for info in members:
+            yield _Source(info.filename, path, info.filename, info.file_size, f"{info.CRC:08x}")
+
+
+def _find_files(pattern: re.Pattern[str], *below: str) -> Callable[[Path], Iterator[_Source]]:
+    def find(folder: Path) -> Iterator[_Source]:
+        files = [
+            path for name in ("", *below) for path in (folder / name).glob("*.csv") if pattern.fullmatch(path.name)
+        ]
+        numbers = {path: int(cast(re.Match[str], pattern.fullmatch(path.name))[1] or 0) for path in files}
+        for path in sorted(files, key=lambda path: (numbers[path], path)):
+            facts = path.stat()
+            yield _Source(path.relative_to(folder).as_posix(), path, None, facts.st_size, f"{facts.st_mtime_ns}")
+
+    return find
+
+
+_FINDERS: Final[dict[LCLLayout, Callable[[Path], Iterator[_Source]]]] = {
+    "archive": _find_archive,
+    "parts": _find_files(_PART_NAME, "Small LCL Data"),
+    "single": _find_files(_SINGLE_NAME),
+    "kaggle": _find_files(_BLOCK_NAME, "halfhourly_dataset", "halfhourly_dataset/halfhourly_dataset"),
+}
+
+
+def _nothing_found(folder: Path, layout: str | None, found: Sequence[str]) -> str:
+    for path in sorted(folder.glob("*.zip")):
+        for info in _members(path):
+            if info.compress_type not in _READABLE_METHODS:
+                method = "deflate64 (method 9)" if info.compress_type == _DEFLATE64 else f"method {info.compress_type}"
+                return (
+                    f"{path}: {info.filename} is compressed with {method}, which Python cannot read; "
+                    f"unpack it with 'unzip' or '7z x' into {folder}, or fetch 'Partitioned LCL Data.zip' instead"
+                )
+    if layout and found:
+        return f"{folder}: no files of the layout '{layout}'; take --layout {' or '.join(found)}"
+    return (
+        f"{folder}: no Low Carbon London files; put 'Partitioned LCL Data.zip' of the London Datastore's "
+        "'SmartMeter Energy Consumption Data in London Households' there, or name another folder with --input-root"
+    )
+
+
+@contextmanager
+def _open(part: Part) -> Iterator[BinaryIO]:
+    """Open a part for reading; what is broken in it becomes one clear error."""
+    try:
+        if part.member is None:
+            with part.path.open("rb") as stream:
+                yield stream
+        else:
+            with zipfile.ZipFile(part.path) as archive, archive.open(part.member) as member:
+                yield cast(BinaryIO, member)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError) as error:
+        raise SourceError(f"{part.path} ({part.name}): broken off or damaged ({error}); fetch it again") from error

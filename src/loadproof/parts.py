@@ -1,0 +1,39 @@
+"""What travels from a source to the store: where some rows are, and some rows judged."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+__all__ = ["Batch", "Part"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where some rows of a source are; nothing is read yet.
+
+    ``number`` orders the parts of one run and so decides which of two equal rows is the first. ``stamp`` changes
+    when the content does (a checksum or a modification time), so that a restarted run knows what it has.
+    """
+
+    number: int
+    name: str
+    path: Path
+    member: str | None
+    size_bytes: int
+    stamp: str
+
+
+class Batch(NamedTuple):
+    """Some consecutive rows of one part, judged.
+
+    ``readings`` has ``entity_id, ts_utc, interval_mins, energy_kwh, line, extras`` (entity and extras may be
+    categorical), ``rejected`` has ``line, reason, entity_id, ts_utc, raw``. ``sha256`` is that of
+    the part's bytes up to the end of this batch, so that the last batch carries the part's own.
+    """
+
+    readings: pl.DataFrame
+    rejected: pl.DataFrame
+    rows_read: int
+    sha256: str

@@ -1,0 +1,278 @@
+"""The words of the house: what a reading, a forecast, an alert and a metric are, in units, said once.
+
+``ts_utc`` is the *start* of its interval, UTC. ``energy_kwh`` is active energy imported from the network
+in that interval: kWh, never kW, never negative. A missing half hour is an absent row.
+"""
+
+import datetime as dt
+import re
+from typing import Annotated, Final, Literal, NamedTuple, get_args
+
+import polars as pl
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+__all__ = [
+    "ALERTS",
+    "CANDIDATES",
+    "ENERGY_LIMIT_KWH",
+    "FIRST_TS_UTC",
+    "FORECASTS",
+    "INTERVALS_MINS",
+    "LAST_TS_UTC",
+    "LEVELS",
+    "METRICS",
+    "READINGS",
+    "REJECTED",
+    "SCORES",
+    "Checked",
+    "Dataset",
+    "EnergyReading",
+    "Reason",
+    "check_readings",
+    "set_repeats_aside",
+]
+
+Dataset = Literal["lcl", "ukdale", "ssen"]
+
+LEVELS: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+"""Quantile levels of every forecast; symmetric, so that they hold the 50, 80 and 90 % bands."""
+
+INTERVALS_MINS: Final = (1, 5, 10, 15, 30, 60)
+
+# Fixed dates and not "now": a file that was valid when written stays valid, and tests need no clock.
+FIRST_TS_UTC: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+LAST_TS_UTC: Final = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
+
+ENERGY_LIMIT_KWH: Final = 2**31 / 1000
+"""One interval's energy from here on is a register overflow (2^31 Wh), not a load.
+
+Source: 32-bit sentinels in SSEN's published files. What is merely implausible stays, for the detectors to find.
+"""
+
+ENTITY_PATTERNS: Final[dict[Dataset, str]] = {
+    "lcl": r"^lcl:MAC[0-9]{6}$",
+    "ukdale": r"^ukdale:house_[0-9]{1,3}(:meter_[0-9]{1,3})?$",
+    "ssen": r"^ssen:[0-9]{12}$",
+}
+
+Reason = Literal[
+    "null_off_grid",
+    "null_value",
+    "fields_count",
+    "entity_unknown",
+    "ts_unreadable",
+    "ts_out_of_range",
+    "ts_off_grid",
+    "value_unreadable",
+    "value_not_finite",
+    "value_negative",
+    "value_sentinel",
+    "duplicate",
+    "conflict",
+    "low_coverage",
+    "text_unreadable",
+]
+"""Why a row was set aside. One list for all sources; ``docs/data-sources.md`` explains each."""
+
+_UTC_US: Final = pl.Datetime("us", "UTC")
+
+READINGS: Final = pl.Schema(
+    {
+        "entity_id": pl.String(),
+        "ts_utc": _UTC_US,
+        "interval_mins": pl.Int16(),
+        "energy_kwh": pl.Float32(),
+        "source": pl.String(),
+        "extras": pl.String(),
+    }
+)
+"""Readings at rest, below ``dataset=<d>/month=YYYY-MM/``; the two partition keys are never columns inside."""
+
+CANDIDATES: Final = pl.Schema(
+    {
+        "entity_id": pl.String(),
+        "ts_utc": _UTC_US,
+        "interval_mins": pl.Int16(),
+        "energy_kwh": pl.Float64(),
+        "line": pl.UInt32(),
+        "fault": pl.String(),
+    }
+)
+"""What a parser hands to :func:`check_readings`: null where it could not read, ``fault`` where it knows why."""
+
+REJECTED: Final = pl.Schema({"file": pl.String(), "line": pl.UInt32(), "reason": pl.String(), "raw": pl.String()})
+
+FORECASTS: Final = pl.Schema(
+    {
+        "model": pl.String(),
+        "entity_id": pl.String(),
+        "t0_utc": _UTC_US,
+        "ts_utc": _UTC_US,
+        "level": pl.Float64(),
+        "energy_kwh": pl.Float32(),
+        "how": pl.String(),
+    }
+)
+"""``level`` is the quantile level, null for the mean; ``how`` names a fallback, null for the plain way."""
+
+SCORES: Final = pl.Schema(
+    {
+        "detector": pl.String(),
+        "entity_id": pl.String(),
+        "ts_utc": _UTC_US,
+        "score": pl.Float64(),
+        "p_value": pl.Float64(),
+    }
+)
+
+ALERTS: Final = pl.Schema(
+    {
+        "detector": pl.String(),
+        "entity_id": pl.String(),
+        "start_utc": _UTC_US,
+        "end_utc": _UTC_US,
+        "kind": pl.String(),
+        "severity": pl.Float64(),
+        "expected_low_kwh": pl.Float64(),
+        "expected_high_kwh": pl.Float64(),
+        "energy_kwh": pl.Float64(),
+        "sentence": pl.String(),
+    }
+)
+
+METRICS: Final = pl.Schema(
+    {
+        "subject": pl.String(),
+        "dataset": pl.String(),
+        "level_of_aggregation": pl.String(),
+        "entity_id": pl.String(),
+        "slice": pl.String(),
+        "metric": pl.String(),
+        "value": pl.Float64(),
+        "low": pl.Float64(),
+        "high": pl.Float64(),
+        "n": pl.Int64(),
+        "unit": pl.String(),
+    }
+)
+"""``entity_id`` null means all; ``low`` and ``high`` are a 95 % interval, null where none was made."""
+
+
+def _to_utc(value: dt.datetime) -> dt.datetime:
+    return value.astimezone(dt.UTC)
+
+
+class EnergyReading(BaseModel):
+    """One interval's energy of one entity: the definition that the column rules below repeat for the bulk path."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: Dataset
+    entity_id: str
+    ts_utc: Annotated[AwareDatetime, AfterValidator(_to_utc)] = Field(description="Start of the interval, UTC")
+    interval_mins: Literal[1, 5, 10, 15, 30, 60]
+    energy_kwh: float = Field(ge=0, lt=ENERGY_LIMIT_KWH, allow_inf_nan=False, description="Energy in the interval, kWh")
+    source: str = Field(min_length=1, description="The file, archive member or resource that the row came from")
+    extras: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _rules_across_fields(self) -> "EnergyReading":
+        if not re.match(ENTITY_PATTERNS[self.dataset], self.entity_id):
+            raise ValueError(f"entity_id {self.entity_id!r} does not match {ENTITY_PATTERNS[self.dataset]}")
+        if not FIRST_TS_UTC <= self.ts_utc < LAST_TS_UTC:
+            raise ValueError(f"ts_utc {self.ts_utc} lies outside {FIRST_TS_UTC:%Y} to {LAST_TS_UTC:%Y}")
+        since_midnight = dt.timedelta(hours=self.ts_utc.hour, minutes=self.ts_utc.minute, seconds=self.ts_utc.second)
+        since_midnight += dt.timedelta(microseconds=self.ts_utc.microsecond)
+        if since_midnight % dt.timedelta(minutes=self.interval_mins):
+            raise ValueError(f"ts_utc {self.ts_utc} is not a multiple of {self.interval_mins} minutes")
+        return self
+
+
+class Checked(NamedTuple):
+    """The verdict on one frame.
+
+    ``readings`` holds the columns of the candidates less ``fault``; ``rejected`` holds ``line, reason``, and
+    ``entity_id, ts_utc`` as far as they could be read.
+    """
+
+    readings: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+def check_readings(candidates: pl.DataFrame, dataset: Dataset) -> Checked:
+    """Split ``candidates`` into readings and set-aside rows, by the rules of :class:`EnergyReading`.
+
+    Of rows that share entity and time, the first of equal ones is kept and the others are ``duplicate``; where they
+    differ nobody can say which is right, so all of them are ``conflict``.
+
+    Args:
+        candidates: Columns of ``CANDIDATES``, and any others, which travel along; ``entity_id`` may be categorical.
+            A row keeps the fault that its parser found, else gets that of the first rule that it breaks.
+        dataset: Whose entity pattern holds.
+
+    Returns:
+        ``Checked``; every row is in exactly one of the two frames, in its old order.
+    """
+    entity, ts, energy = pl.col("entity_id"), pl.col("ts_utc"), pl.col("energy_kwh")
+    names = candidates["entity_id"].unique().drop_nulls()
+    known = names.filter(names.cast(pl.String).str.contains(ENTITY_PATTERNS[dataset]))
+    on_grid = (ts.dt.epoch("us") % (pl.col("interval_mins").cast(pl.Int64) * 60_000_000)) == 0
+    broken = {
+        "entity_unknown": ~entity.is_in(known.implode()).fill_null(value=False),
+        "ts_unreadable": ts.is_null(),
+        "ts_out_of_range": (ts < FIRST_TS_UTC) | (ts >= LAST_TS_UTC),
+        "ts_off_grid": ~pl.col("interval_mins").is_in(INTERVALS_MINS) | ~on_grid,
+        "value_unreadable": energy.is_null(),
+        "value_not_finite": ~energy.is_finite(),
+        "value_negative": energy < 0,
+        "value_sentinel": energy >= ENERGY_LIMIT_KWH,
+    }
+    sound = candidates.select(
+        pl.col("fault").is_null() & ~pl.any_horizontal(rule.fill_null(value=False) for rule in broken.values())
+    ).to_series()
+    reason = pl.col("fault")
+    for name, rule in broken.items():
+        reason = pl.when(reason.is_null() & rule).then(pl.lit(name)).otherwise(reason)
+    faulty = candidates.filter(~sound).with_columns(reason=reason)
+    readings = candidates.filter(sound).drop("fault") if faulty.height else candidates.drop("fault")
+    readings, repeated = set_repeats_aside(readings)
+    columns = ["line", "reason", "entity_id", "ts_utc"]
+    rejected = pl.concat([faulty.select(columns), repeated.select(columns)]).sort("line", maintain_order=True)
+    return Checked(readings, rejected)
+
+
+def set_repeats_aside(readings: pl.DataFrame) -> Checked:
+    """Split rows that share ``entity_id, ts_utc`` from the rest; a null ``energy_kwh`` contests its half hour.
+
+    Fast where the rows of an entity stand together in time order, as in every source as published.
+    """
+    key = ["entity_id", "ts_utc"]
+    same = pl.col("entity_id") == pl.col("entity_id").shift()
+    facts = readings.select(
+        runs=(~same).sum() + 1, backward=(same & (pl.col("ts_utc") < pl.col("ts_utc").shift())).any(),
+        repeats=(same & (pl.col("ts_utc") == pl.col("ts_utc").shift())).any(), entities=pl.col("entity_id").n_unique(),
+    ).row(0, named=True)  # fmt: skip
+    in_order = not facts["backward"] and (facts["runs"] or 1) == facts["entities"]
+    if readings.is_empty() or (in_order and not facts["repeats"] and not readings["energy_kwh"].null_count()):
+        return Checked(readings, readings.clear().with_columns(reason=pl.lit(None, dtype=pl.String)))
+    if in_order:
+        like_last = same & (pl.col("ts_utc") == pl.col("ts_utc").shift())
+        again = readings.select((like_last | like_last.shift(-1)).fill_null(value=False)).to_series()
+    else:
+        again = readings.select(pl.struct(key).is_duplicated()).to_series()
+    again = again | readings["energy_kwh"].is_null()
+    contested = (pl.col("energy_kwh").n_unique() > 1) | pl.col("energy_kwh").is_null().any()
+    shared = readings.filter(again).with_columns(
+        reason=pl.when(contested).then(pl.lit("conflict"))
+        .when(pl.int_range(pl.len()) > 0).then(pl.lit("duplicate"))
+        .over(key)
+    )  # fmt: skip
+    order = pl.int_range(pl.len(), dtype=pl.UInt32).alias("_at")
+    kept = pl.concat([
+        readings.with_columns(order).filter(~again),
+        readings.with_columns(order).filter(again).filter(shared["reason"].is_null()),
+    ]).sort("_at").drop("_at")  # fmt: skip
+    return Checked(kept, shared.filter(pl.col("reason").is_not_null()))
+
+
+assert set(ENTITY_PATTERNS) == set(get_args(Dataset))
