@@ -169,6 +169,8 @@ def _grid_of(frame: pl.DataFrame) -> _Grid | None:
     starts = np.flatnonzero(np.diff(keys, prepend=-1))
     h, uneven = divmod(len(table), len(starts))
     regular = np.array_equal(starts, np.arange(len(starts)) * h * per_step) and not uneven
+    firsts = frame.select("entity_id", "t0_utc")[starts]
+    regular = regular and firsts.equals(firsts.unique().sort("entity_id", "t0_utc"))
     sorted_levels = (table[:, 1:] == table[:1, 1:]).all() and list(levels) == sorted(levels)
     return _Grid(starts, h, levels) if regular and sorted_levels else None
 

@@ -1,0 +1,143 @@
+"""The value one season ago, with the spread that such values had in training, per local half hour."""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadproof.errors import ConfigError, NotFittedError
+from loadproof.features.windows import Inputs, Windows
+from loadproof.forecaster import FitReport, Forecast, Forecaster, make_forecast
+from loadproof.schema import LEVELS
+
+__all__ = ["MIN_SCALE_KWH", "SeasonalNaive", "home_scale", "mean_known"]
+
+MIN_SCALE_KWH: Final = 1e-3
+"""A home below this mean per step stands still; its residuals have no scale and teach nothing."""
+
+_NAMES: Final = {48: "seasonal_naive", 336: "seasonal_naive_week"}
+_HOWS: Final = (None, "earlier_season", "same_half_hour_mean", "context_mean")
+_HALF_HOURS: Final = 48
+
+
+class _Values(NamedTuple):
+    kwh: NDArray[np.float32]  # (N, H)
+    how: NDArray[np.uint8]  # (N, H)
+
+
+def mean_known(kwh: NDArray[np.floating[Any]], axis: int) -> NDArray[np.float32]:
+    """Return the mean along ``axis`` of what is not NaN; NaN where nothing is."""
+    known = ~np.isnan(kwh)
+    count = known.sum(axis=axis)
+    total = np.sum(kwh, axis=axis, where=known, dtype=np.float64)
+    mean = np.divide(total, count, where=count > 0, out=np.full(count.shape, np.nan))
+    return np.asarray(mean, dtype=np.float32)
+
+
+def _days(inputs: Inputs) -> NDArray[np.float32]:
+    """Return the last whole days of the context, kWh, ``(N, D, S)`` with S steps a day; phase 0 is that of ``t0``."""
+    n, c = inputs.context_kwh.shape
+    per_day = 24 * 60 // inputs.interval_mins
+    return inputs.context_kwh[:, c % per_day :].reshape(n, c // per_day, per_day)  # (N, D, S)
+
+
+def home_scale(inputs: Inputs) -> NDArray[np.float32]:
+    """Return each window's usual energy per step, kWh ``(N,)``, at least ``MIN_SCALE_KWH``.
+
+    The upper quartile of its daily means, so that an absence of less than three quarters of the context does not
+    shrink it; without a whole day, the mean of the context.
+    """
+    daily = np.sort(mean_known(_days(inputs), axis=2), axis=1)  # (N, D), NaN last
+    n_known = (~np.isnan(daily)).sum(axis=1)  # (N,)
+    overall = mean_known(inputs.context_kwh, axis=1)  # (N,)
+    if not daily.shape[1]:
+        return np.fmax(overall, np.float32(MIN_SCALE_KWH))
+    upper = np.take_along_axis(daily, (np.maximum(n_known - 1, 0) * 3 // 4)[:, None], axis=1)[:, 0]  # (N,)
+    return np.fmax(np.where(n_known > 0, upper, overall), np.float32(MIN_SCALE_KWH))
+
+
+def _first_positions(inputs: Inputs, season_steps: int) -> NDArray[np.int64]:
+    """Return where in the context each step's latest published season lies, ``(H,)``."""
+    c, lag = inputs.context_kwh.shape[1], inputs.data_lag_steps
+    steps = np.arange(inputs.horizon_steps)
+    seasons_back = (steps + lag) // season_steps + 1  # (H,)
+    positions = np.asarray(c + steps - season_steps * seasons_back, dtype=np.int64)  # (H,)
+    if (positions < 0).any():
+        need = c - int(positions.min())
+        raise ConfigError(f"a context of {c} steps holds no season of {season_steps}; raise context_steps to {need}")
+    return positions
+
+
+def _filled(kwh: NDArray[np.float32], how: NDArray[np.uint8], by: NDArray[np.float32], way: int) -> _Values:
+    """Return ``kwh`` with its gaps filled by ``by`` where that is known, marked as ``way``, all ``(R, H)``."""
+    fill = np.isnan(kwh) & ~np.isnan(by)
+    return _Values(np.where(fill, by, kwh), np.where(fill, np.uint8(way), how))
+
+
+def _seasonal_values(inputs: Inputs, season_steps: int) -> _Values:
+    """Return each step's value one season ago, or the next best that the context knows."""
+    at = _first_positions(inputs, season_steps)  # (H,)
+    kwh = inputs.context_kwh[:, at]  # (N, H)
+    how = np.zeros(kwh.shape, dtype=np.uint8)
+    rows = np.flatnonzero(np.isnan(kwh).any(axis=1))
+    while rows.size and ((at := at - season_steps) >= 0).any():
+        earlier = np.where(at >= 0, inputs.context_kwh[np.ix_(rows, np.maximum(at, 0))], np.nan)
+        kwh[rows], how[rows] = _filled(kwh[rows], how[rows], earlier, 1)
+        rows = rows[np.isnan(kwh[rows]).any(axis=1)]
+    if rows.size:
+        gaps = inputs.take(rows)
+        profile = mean_known(_days(gaps), axis=1)  # (R, S)
+        same = profile[:, np.arange(inputs.horizon_steps) % profile.shape[1]]  # (R, H)
+        kwh[rows], how[rows] = _filled(kwh[rows], how[rows], same, 2)
+        kwh[rows], how[rows] = _filled(kwh[rows], how[rows], mean_known(gaps.context_kwh, axis=1)[:, None], 3)
+    if np.isnan(kwh).any():
+        lost = np.isnan(kwh).any(axis=1)
+        raise ConfigError(
+            f"{lost.sum()} windows, the first of {inputs.entity[lost][0]}, have nothing observed; "
+            "cut them with min_observed of 1 or more"
+        )
+    return _Values(kwh, how)
+
+
+def _half_hours(inputs: Inputs) -> NDArray[np.int64]:
+    return inputs.known[..., inputs.known_names.index("local_half_hour")].astype(np.int64)  # (N, H)
+
+
+class SeasonalNaive(Forecaster):
+    """The value of the latest season again; its quantiles add the home's scale times the residuals of training.
+
+    Residuals are pooled over all homes, each divided by its scale, per local half hour. The mean is the value itself.
+    """
+
+    def __init__(self, season_steps: int = 48) -> None:
+        self.season_steps = season_steps
+        self.name = _NAMES.get(season_steps, f"seasonal_naive_{season_steps}")
+        self._spread: NDArray[np.float32] | None = None  # (48, Q), multiples of the home's scale
+
+    def fit(self, train: Windows, valid: Windows, *, rng: np.random.Generator) -> FitReport:
+        """Learn the spread of residuals per local half hour; an hour never seen gets that of all hours.
+
+        Raises:
+            ConfigError: When no window has a residual to learn from.
+        """
+        del rng
+        scale = home_scale(train.inputs)[:, None]  # (N, 1)
+        residuals = (train.truth_kwh - _seasonal_values(train.inputs, self.season_steps).kwh) / scale  # (N, H)
+        usable = ~np.isnan(residuals) & (scale > MIN_SCALE_KWH)
+        if not usable.any():
+            raise ConfigError(f"{len(train)} training windows hold no residual; begin training earlier")
+        pooled, hours = residuals[usable], _half_hours(train.inputs)[usable]  # (M,), (M,)
+        groups = np.split(
+            pooled[np.argsort(hours, kind="stable")], np.cumsum(np.bincount(hours, minlength=_HALF_HOURS))[:-1]
+        )
+        spread = [np.quantile(group if group.size else pooled, LEVELS) for group in groups]
+        self._spread = np.array(spread, dtype=np.float32)  # (48, Q)
+        return FitReport(len(train), len(valid))
+
+    def predict(self, inputs: Inputs) -> Forecast:
+        """Forecast every window; ``how`` names the source of a value that its season lacks."""
+        if self._spread is None:
+            raise NotFittedError(f"{self.name} was not fitted; call fit first")
+        values = _seasonal_values(inputs, self.season_steps)
+        spread = home_scale(inputs)[:, None, None] * self._spread[_half_hours(inputs)]  # (N, H, Q)
+        return make_forecast(values.kwh[..., None] + spread, LEVELS, values.kwh, how=values.how, hows=_HOWS)

@@ -1,0 +1,67 @@
+"""Selections from the metrics table: which rows a chart or a sentence wants.
+
+All functions take rows of ``METRICS``; ``value`` keeps the row's own unit.
+"""
+
+from typing import Final
+
+import polars as pl
+
+__all__ = ["BANDS", "by_slice", "overall", "per_entity", "pick_level", "rank_models", "share_below"]
+
+BANDS: Final = (50, 80, 90)
+"""Nominal coverage of the bands, in per cent."""
+
+_SHARE_BELOW: Final = "share_below_"
+
+
+def pick_level(metrics: pl.DataFrame) -> pl.DataFrame:
+    """Keep finite rows of one level of aggregation: ``home`` if there is one, else the most frequent."""
+    finite = metrics.filter(pl.col("value").is_finite())
+    if finite.is_empty():
+        return finite
+    counts = finite.group_by("level_of_aggregation").len().sort("len", "level_of_aggregation", descending=[True, False])
+    levels = counts["level_of_aggregation"].to_list()
+    return finite.filter(pl.col("level_of_aggregation").eq_missing(pl.lit("home" if "home" in levels else levels[0])))
+
+
+def overall(metrics: pl.DataFrame, metric: str) -> pl.DataFrame:
+    """Return the pooled rows of one metric: all entities, all times."""
+    chosen = (pl.col("metric") == metric) & pl.col("entity_id").is_null() & (pl.col("slice") == "all")
+    return metrics.filter(chosen)
+
+
+def per_entity(metrics: pl.DataFrame, metric: str) -> pl.DataFrame:
+    """Return one row per model and entity of one metric over all times."""
+    chosen = (pl.col("metric") == metric) & pl.col("entity_id").is_not_null() & (pl.col("slice") == "all")
+    return metrics.filter(chosen)
+
+
+def by_slice(metrics: pl.DataFrame, metric: str, slice_: str) -> pl.DataFrame:
+    """Return the pooled rows of one metric by a kind of slice, its value in the column ``at``.
+
+    Args:
+        metrics: Rows of ``METRICS``.
+        metric: For instance ``mae``.
+        slice_: ``half_hour`` or ``weekday``: what stands before the equals sign.
+    """
+    chosen = (pl.col("metric") == metric) & pl.col("entity_id").is_null()
+    named = pl.col("slice").str.starts_with(f"{slice_}=")
+    return metrics.filter(chosen & named).with_columns(at=pl.col("slice").str.strip_prefix(f"{slice_}="))
+
+
+def share_below(metrics: pl.DataFrame) -> pl.DataFrame:
+    """Return the pooled share of truths at or below each quantile, its level in the column ``nominal``."""
+    chosen = pl.col("metric").str.starts_with(_SHARE_BELOW) & pl.col("entity_id").is_null() & (pl.col("slice") == "all")
+    return (
+        metrics.filter(chosen)
+        .with_columns(nominal=pl.col("metric").str.strip_prefix(_SHARE_BELOW).cast(pl.Float64))
+        .sort("subject", "nominal")
+    )
+
+
+def rank_models(metrics: pl.DataFrame) -> list[str]:
+    """Return all models, best CRPS first; models without a CRPS follow in order of name."""
+    crps = overall(metrics, "crps").sort("value", "subject")["subject"].to_list()
+    rest = sorted(set(metrics["subject"].to_list()) - set(crps))
+    return [str(name) for name in (*crps, *rest)]

@@ -1,0 +1,82 @@
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadproof.errors import ConfigError
+from loadproof.features.calendar import (
+    WEEKDAYS,
+    local_half_hour,
+    local_midnights,
+    local_weekday,
+    to_instant,
+    to_local,
+)
+
+LONDON = ZoneInfo("Europe/London")
+
+
+def utc(text):
+    return np.datetime64(text, "us")
+
+
+@given(st.lists(st.integers(0, 100 * 365 * 86_400 - 1), min_size=1, max_size=20))
+def test_local_time_equals_zoneinfo_row_by_row_over_100_years(seconds):
+    ts = utc("2000-01-01") + np.array(seconds, dtype="timedelta64[s]")
+    slow = [stamp.replace(tzinfo=dt.UTC).astimezone(LONDON) for stamp in ts.tolist()]
+    assert to_local(ts).tolist() == [stamp.replace(tzinfo=None) for stamp in slow]
+    assert local_half_hour(ts).tolist() == [2 * stamp.hour + stamp.minute // 30 for stamp in slow]
+    assert local_weekday(ts).tolist() == [stamp.weekday() for stamp in slow]
+
+
+@pytest.mark.parametrize("year", [2000, 2012, 2013, 2026, 2099])
+def test_a_year_has_one_midnight_per_date_each_at_half_hour_0(year):
+    midnights = local_midnights(utc(f"{year}-01-01"), utc(f"{year + 1}-01-01"))
+    assert len(midnights) == (dt.date(year + 1, 1, 1) - dt.date(year, 1, 1)).days
+    assert (local_half_hour(midnights) == 0).all()
+    assert np.unique(to_local(midnights).astype("datetime64[D]")).size == len(midnights)
+
+
+def test_the_days_of_the_clock_changes_2013_have_46_and_50_half_hours():
+    midnights = local_midnights(utc("2013-01-01"), utc("2014-01-02"))
+    lengths = np.diff(midnights) // np.timedelta64(30, "m")
+    dates = to_local(midnights[:-1]).astype("datetime64[D]")
+    assert str(dates[lengths == 46][0]) == "2013-03-31"
+    assert str(dates[lengths == 50][0]) == "2013-10-27"
+    assert (lengths == 48).sum() == 363
+
+
+def test_summer_midnight_is_2300_utc_and_its_range_is_half_open():
+    midnights = local_midnights(utc("2013-07-01T23:00"), utc("2013-07-02T23:00"))
+    assert midnights.astype(str).tolist() == ["2013-07-01T23:00:00.000000"]
+
+
+def test_a_date_is_its_uk_midnight_and_a_datetime_keeps_its_zone_so_1_july_begins_at_2300_utc():
+    assert to_instant(dt.date(2013, 7, 1)) == utc("2013-06-30T23:00")
+    assert to_instant(dt.datetime(2013, 7, 1, tzinfo=dt.UTC)) == utc("2013-07-01")
+    assert to_instant(np.datetime64("2013-07-01")) == utc("2013-07-01")
+    assert len(local_midnights(dt.date(2013, 10, 1), dt.date(2014, 1, 1))) == 92
+
+
+def test_a_datetime_without_zone_is_refused_with_its_mend_in_1_line():
+    with pytest.raises(ConfigError, match="write 2013-07-01T00:00:00Z if it is UTC"):
+        to_instant(dt.datetime(2013, 7, 1))  # noqa: DTZ001  a naive moment is what is tested
+
+
+def test_the_hour_of_the_autumn_change_is_told_twice_as_half_hours_2_and_3():
+    ts = utc("2013-10-27T00:00") + np.arange(4) * np.timedelta64(30, "m")
+    assert local_half_hour(ts).tolist() == [2, 3, 2, 3]
+
+
+def test_the_last_day_of_2013_was_weekday_1_a_tuesday_in_any_shape():
+    assert local_weekday(np.full((2, 3), utc("2013-12-31"))).tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert WEEKDAYS[1] == "Tue"
+
+
+def test_0_instants_give_0_answers():
+    empty = np.array([], dtype="datetime64[us]")
+    assert local_half_hour(empty).shape == (0,)
+    assert local_weekday(empty).shape == (0,)

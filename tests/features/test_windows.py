@@ -1,0 +1,216 @@
+import datetime as dt
+from dataclasses import fields
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loadproof.errors import ConfigError, SchemaError
+from loadproof.features.windows import (
+    Panel,
+    Skipped,
+    cut_truth,
+    cut_windows,
+    panel_from_readings,
+    split_by_entity,
+    split_by_time,
+)
+
+START = np.datetime64("2013-03-25", "us")  # a week with a clock change
+HALF_HOUR = np.timedelta64(30, "m")
+WEEK = 336
+
+
+def steps(*numbers):
+    return START + np.array(numbers) * HALF_HOUR
+
+
+def random_panel(rng, n_entities=3, n_days=21, missing=0.1):
+    energy = rng.gamma(1.0, 0.3, (n_entities, 48 * n_days)).astype(np.float32)
+    energy[rng.random(energy.shape) < missing] = np.nan
+    return Panel(np.array([f"lcl:MAC{i:06d}" for i in range(n_entities)]), START, 30, energy)
+
+
+def readings_of(panel):
+    rows, columns = np.nonzero(~np.isnan(panel.energy_kwh))
+    return pl.DataFrame(
+        {
+            "entity_id": panel.entities[rows].tolist(),
+            "ts_utc": pl.Series(panel.start + columns * HALF_HOUR).dt.replace_time_zone("UTC"),
+            "interval_mins": pl.Series([30] * len(rows), dtype=pl.Int16),
+            "energy_kwh": panel.energy_kwh[rows, columns],
+        }
+    )
+
+
+def assert_same_inputs(one, two):
+    for field in fields(one):
+        np.testing.assert_array_equal(getattr(one, field.name), getattr(two, field.name), err_msg=field.name)
+
+
+def test_3_readings_of_2_homes_become_a_panel_of_2_by_4_with_5_missing():
+    frame = pl.DataFrame(
+        {
+            "entity_id": ["b", "a", "b"],
+            "ts_utc": [dt.datetime(2013, 1, 1, 0, m, tzinfo=dt.UTC) for m in (30, 0, 0)],
+            "interval_mins": [10, 10, 10],
+            "energy_kwh": [0.4, 0.1, 0.2],
+        }
+    )
+    panel = panel_from_readings(frame)
+    nan = np.nan
+    np.testing.assert_array_equal(panel.energy_kwh, np.float32([[0.1, nan, nan, nan], [0.2, nan, nan, 0.4]]))
+    assert panel.entities.tolist() == ["a", "b"]
+    assert (panel.start, panel.interval_mins) == (np.datetime64("2013-01-01", "us"), 10)
+
+
+def test_a_panel_of_3_homes_survives_the_way_through_shuffled_readings():
+    panel = random_panel(np.random.default_rng(1))
+    back = panel_from_readings(readings_of(panel).sample(fraction=1.0, shuffle=True, seed=2))
+    np.testing.assert_array_equal(back.energy_kwh, panel.energy_kwh)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda frame: pl.concat([frame, frame.head(2)]), "^2 readings share .* first is lcl:MAC000000"),
+        (lambda frame: frame.drop("energy_kwh"), "energy_kwh.*READINGS"),
+        (lambda frame: frame.head(0), "are empty; choose"),
+        (lambda frame: frame.with_columns(pl.col("ts_utc") + pl.duration(minutes=7)), "off the grid; ingest"),
+        (
+            lambda frame: pl.concat([frame, frame.head(1).with_columns(interval_mins=pl.lit(60, pl.Int16))]),
+            r"\[30, 60\] minutes are mixed; choose",
+        ),
+    ],
+)
+def test_readings_that_break_1_promise_are_refused_with_their_mend(spoil, message):
+    frame = readings_of(random_panel(np.random.default_rng(3), n_days=2))
+    with pytest.raises(SchemaError, match=message):
+        panel_from_readings(spoil(frame))
+
+
+def test_window_at_step_4_sees_steps_1_to_3_and_is_judged_on_4_and_5():
+    panel = Panel(np.array(["a"]), START, 30, np.arange(8, dtype=np.float32)[None])
+    windows = cut_windows(panel, context_steps=3, horizon_steps=2, origins=steps(4))
+    assert windows.inputs.context_kwh.tolist() == [[1, 2, 3]]
+    assert windows.truth_kwh.tolist() == [[4, 5]]
+    assert windows.inputs.known[0].tolist() == [[4, 0], [5, 0]]  # 02:00 and 02:30 of a Monday
+    assert windows.inputs.past[0, :, 0].tolist() == [1, 2, 3]
+    assert (windows.inputs.ts()[0] == steps(4, 5)).all()
+
+
+def test_with_a_lag_of_2_steps_the_last_2_of_the_context_are_unknown():
+    panel = Panel(np.array(["a"]), START, 30, np.arange(8, dtype=np.float32)[None])
+    windows = cut_windows(panel, context_steps=3, horizon_steps=2, origins=steps(4), data_lag_steps=2)
+    np.testing.assert_array_equal(windows.inputs.context_kwh, [[1, np.nan, np.nan]])
+    assert windows.inputs.observed.tolist() == [[True, False, False]]
+
+
+def test_each_skipped_pair_is_counted_once_by_its_reason():
+    panel = Panel(np.array(["a", "b"]), START, 30, np.float32([[1, 2, 3, np.nan], [np.nan, np.nan, 3, 4]]))
+    cut = {"context_steps": 2, "horizon_steps": 1, "origins": steps(-50, 2, 3, 99)}
+    windows = cut_windows(panel, **cut)  # -50 and 99 see nothing of either home, 2 nothing of b, 3 of a has no truth
+    assert windows.skipped == Skipped(no_context=5, no_truth=1)
+    assert windows.inputs.entity.tolist() == ["a", "b"]
+    assert cut_windows(panel, **cut, require_truth=False).skipped == Skipped(no_context=5, no_truth=0)
+    assert cut_windows(panel, **cut, min_observed=2).skipped == Skipped(no_context=6, no_truth=1)
+
+
+def test_20_random_cuts_equal_the_slow_twin():
+    rng = np.random.default_rng(4)
+    panel = random_panel(rng, n_days=3, missing=0.7)
+    for _ in range(20):
+        c, h, lag = int(rng.integers(3, 60)), int(rng.integers(1, 60)), int(rng.integers(0, 3))
+        origins = np.unique(rng.integers(-20, 170, 7))
+        windows = cut_windows(panel, context_steps=c, horizon_steps=h, origins=steps(*origins), data_lag_steps=lag)
+        series = np.pad(panel.energy_kwh, ((0, 0), (200, 300)), constant_values=np.nan)
+        slow = []
+        for row in series:
+            for at in origins + 200:
+                context, truth = row[at - c : at].copy(), row[at : at + h]
+                context[c - lag :] = np.nan
+                if not np.isnan(context).all() and not np.isnan(truth).all():
+                    slow.append(np.concatenate([context, truth]))
+        fast = np.concatenate([windows.inputs.context_kwh, windows.truth_kwh], axis=1)
+        np.testing.assert_array_equal(fast, np.reshape(slow, (-1, c + h)))
+        assert sum(windows.skipped) + len(windows) == len(origins) * 3
+        entity, t0 = windows.inputs.entity, windows.inputs.t0
+        np.testing.assert_array_equal(cut_truth(panel, entity, t0, horizon_steps=h), windows.truth_kwh)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32), origin=st.integers(1, 1400), lag=st.sampled_from([0, WEEK]))
+def test_inputs_as_of_t0_equal_inputs_rebuilt_from_what_was_published_by_t0_for_lags_of_0_and_7_days(seed, origin, lag):
+    panel = random_panel(np.random.default_rng(seed), n_days=28, missing=0.5)
+    t0 = steps(origin)
+    cut = {"context_steps": 672, "horizon_steps": 48, "origins": t0, "data_lag_steps": lag, "require_truth": False}
+    ended = pl.col("ts_utc").dt.replace_time_zone(None) + pl.duration(minutes=30)
+    published = readings_of(panel).filter(ended <= pl.lit((t0 - lag * HALF_HOUR)[0]))
+    inputs = cut_windows(panel, **cut).inputs
+    if published.is_empty():
+        assert len(inputs) == 0
+    else:
+        assert_same_inputs(inputs, cut_windows(panel_from_readings(published), **cut).inputs)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32), origin=st.integers(1, 1000), lag=st.sampled_from([0, WEEK]))
+def test_poison_from_t0_less_lag_on_changes_0_inputs(seed, origin, lag):
+    panel = random_panel(np.random.default_rng(seed))
+    poisoned = panel.energy_kwh.copy()
+    poisoned[:, max(0, origin - lag) :] = 1e6
+    cut = {"context_steps": 672, "horizon_steps": 48, "data_lag_steps": lag, "require_truth": False}
+    clean = cut_windows(panel, origins=steps(origin), **cut).inputs
+    dirty = cut_windows(Panel(panel.entities, START, 30, poisoned), origins=steps(origin), **cut).inputs
+    assert_same_inputs(clean, dirty)
+
+
+def test_an_origin_7_minutes_off_the_grid_and_a_lag_as_long_as_the_context_are_refused():
+    panel = random_panel(np.random.default_rng(5))
+    with pytest.raises(ConfigError, match="30 minute grid; round"):
+        cut_windows(panel, context_steps=4, horizon_steps=2, origins=steps(9) + np.timedelta64(7, "m"))
+    with pytest.raises(ConfigError, match="raise context_steps above"):
+        cut_windows(panel, context_steps=4, horizon_steps=2, origins=steps(9), data_lag_steps=4)
+
+
+def test_truth_of_1_unknown_home_is_refused():
+    panel = random_panel(np.random.default_rng(6))
+    with pytest.raises(SchemaError, match=r"lcl:MAC999999.*read the dataset"):
+        cut_truth(panel, np.array(["lcl:MAC999999"]), steps(3), horizon_steps=1)
+
+
+@pytest.mark.parametrize(("lag", "dropped"), [(0, 2), (2, 6)])
+def test_the_windows_whose_truth_or_its_publication_crosses_a_border_are_dropped(lag, dropped):
+    panel = Panel(np.array(["a"]), START, 30, np.ones((1, 40), dtype=np.float32))
+    windows = cut_windows(panel, context_steps=4, horizon_steps=2, origins=steps(*range(4, 38)), data_lag_steps=lag)
+    split = split_by_time(windows, valid_from=steps(10)[0], test_from=steps(20)[0])
+    assert split.dropped == dropped
+    assert split.train.inputs.t0.max() == steps(8 - lag)[0]
+    assert split.valid.inputs.t0.min() == steps(10)[0]
+    assert split.valid.inputs.t0.max() == steps(18 - lag)[0]
+    assert split.test.inputs.t0.min() == steps(20)[0]
+    with pytest.raises(ConfigError, match="exchange them"):
+        split_by_time(windows, valid_from=steps(20)[0], test_from=steps(10)[0])
+
+
+def test_a_quarter_of_8_homes_are_2_unseen_ones_and_no_home_is_on_both_sides():
+    panel = random_panel(np.random.default_rng(7), n_entities=8, n_days=3)
+    windows = cut_windows(panel, context_steps=48, horizon_steps=48, origins=steps(48, 96))
+    seen, unseen = split_by_entity(windows, share=0.25, rng=np.random.default_rng(8))
+    assert len(set(unseen.inputs.entity)) == 2
+    assert not set(unseen.inputs.entity) & set(seen.inputs.entity)
+    assert len(seen) + len(unseen) == len(windows)
+    with pytest.raises(ConfigError, match="choose one that divides"):
+        split_by_entity(windows, share=0.0, rng=np.random.default_rng(8))
+
+
+def test_take_picks_by_mask_position_and_slice_the_same_1_window():
+    windows = cut_windows(
+        random_panel(np.random.default_rng(9), missing=0), context_steps=9, horizon_steps=5, origins=steps(9, 10)
+    )
+    by_mask = windows.take(np.arange(6) == 4)
+    for other in (windows.take(np.array([4])), windows.take(slice(4, 5))):
+        assert_same_inputs(by_mask.inputs, other.inputs)
+    np.testing.assert_array_equal(by_mask.truth_kwh, windows.truth_kwh[4:5])
