@@ -2,31 +2,39 @@
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from loadproof import __version__, runner
-from loadproof.config import DataConfig, Environment, SampleMode
+from loadproof import __version__
+from loadproof.baselines import BASELINES
+from loadproof.config import Environment, ExperimentConfig, ForecastConfig, SampleMode, build_section, read_config
 from loadproof.errors import LoadproofError
 from loadproof.ingestion.lcl import LCLIngestor
-from loadproof.samples import write_samples
+from loadproof.runner.forecast import evaluate, forecast
+from loadproof.runner.ingest import IngestReport, ingest
+from loadproof.runner.report import report
+from loadproof.runner.stages import STAGES, run_stage
 from loadproof.store import Store
 
 __all__ = ["app", "main"]
 
 logger = logging.getLogger("loadproof")
 console, errors = Console(), Console(stderr=True)
-T = TypeVar("T")
+if not console.is_terminal:
+    console = Console(width=120)  # a log file is not 80 columns wide
 
 SAMPLES_ROOT = Path("data/samples")
-DEFAULTS = DataConfig()
+DERIVED_ROOT = Path("data/derived/forecast")
+DEFAULTS = ExperimentConfig()
+KNOBS = DEFAULTS.forecast
 
 app = typer.Typer(
     help="Forecasts and alerts from half-hourly smart-meter data that hold when things go wrong.",
@@ -37,6 +45,12 @@ app = typer.Typer(
 )
 ingest_app = typer.Typer(help="Turn a source into checked Parquet.", no_args_is_help=True)
 app.add_typer(ingest_app, name="ingest")
+
+
+class Source(StrEnum):
+    """The datasets."""
+
+    lcl = "lcl"
 
 
 class Convention(StrEnum):
@@ -64,6 +78,9 @@ UseSamples = Annotated[
         help="Take the bundled samples; default: USE_SAMPLES, else CI.",
     ),
 ]
+ProcessedRoot = Annotated[Path, typer.Option(help="Folder of the readings.")]
+OutputDir = Annotated[Path, typer.Option(help="Folder of the run: forecasts, metrics, report.")]
+DatasetOption = Annotated[Source, typer.Option(help="Whose readings.")]
 MaxRejected = Annotated[float, typer.Option(min=0, max=1, help="Fail when more than this share of rows is set aside.")]
 
 
@@ -99,14 +116,14 @@ def _set_up(
 @ingest_app.command("lcl")
 def ingest_lcl(
     *,
-    input_root: InputRoot = DEFAULTS.input_root,
-    output_root: OutputRoot = DEFAULTS.processed_root,
+    input_root: InputRoot = DEFAULTS.data.input_root,
+    output_root: OutputRoot = DEFAULTS.data.processed_root,
     use_samples: UseSamples = None,
     ts_convention: Annotated[
         Convention, typer.Option(help="Whether a stamp marks the end or the start of its half hour.")
     ] = Convention.end,
     layout: Annotated[Layout | None, typer.Option(help="Insist on one layout; default: the first found.")] = None,
-    max_rejected_share: MaxRejected = DEFAULTS.max_rejected_share,
+    max_rejected_share: MaxRejected = DEFAULTS.data.max_rejected_share,
     accept_conflicts: Annotated[
         bool, typer.Option("--accept-conflicts", help="Set contradicting rows aside instead of failing.")
     ] = False,
@@ -117,55 +134,161 @@ def ingest_lcl(
     """
     root, mode = _input(input_root, use_samples)
     ingestor = LCLIngestor(root, ts_convention=ts_convention.value, layout=layout.value if layout else None)
-    report = runner.ingest(
-        ingestor, Store(output_root), mode=mode, max_rejected_share=max_rejected_share,
-        accept_conflicts=accept_conflicts, track=_bar,
-    )  # fmt: skip
-    _show_ingest(report, output_root)
+    done = ingest(
+        ingestor,
+        Store(output_root),
+        mode=mode,
+        max_rejected_share=max_rejected_share,
+        accept_conflicts=accept_conflicts,
+        track=_bar,
+    )
+    _show_ingest(done, output_root)
 
 
-@app.command()
-def sample(
+@app.command("forecast")
+def forecast_command(
+    *,
+    dataset: DatasetOption = Source.lcl,
+    model: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(BASELINES)}; repeat for more.")] = None,
+    horizon: Annotated[int, typer.Option(min=1, max=336, help="Half hours ahead.")] = KNOBS.horizon_steps,
+    valid_from: Annotated[str, typer.Option(help="First UK day of the validation block.")] = str(KNOBS.valid_from),
+    test_from: Annotated[str, typer.Option(help="First UK day of the test block.")] = str(KNOBS.test_from),
+    test_until: Annotated[str, typer.Option(help="First UK day after the test block.")] = str(KNOBS.test_until),
+    processed_root: ProcessedRoot = DEFAULTS.data.processed_root,
+    output_dir: OutputDir = DERIVED_ROOT,
+    use_samples: UseSamples = None,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of all chance.")] = DEFAULTS.seed,
+) -> None:
+    """Forecast each UK day of the test block from its midnight, and judge the forecasts.
+
+    Example: loadproof forecast --dataset lcl --model seasonal_naive --horizon 48
+    """
+    store = Store(processed_root)
+    if _mode(use_samples, f"readings come from {processed_root}") == "samples" and not store.read_summary(
+        dataset.value
+    ):
+        _show_ingest(_ingest_samples(store), processed_root)
+    knobs = build_section(
+        ForecastConfig, horizon_steps=horizon, valid_from=valid_from, test_from=test_from, test_until=test_until
+    )
+    models = list(dict.fromkeys(model or ["seasonal_naive"]))
+    forecast(store, dataset.value, models, output_dir, knobs=knobs, seed=seed, track=_bar)
+    rows = evaluate(store, dataset.value, output_dir, knobs=knobs, judging=DEFAULTS.evaluation, seed=seed, track=_bar)
+    _show_metrics(rows)
+    console.print(f"forecasts and metrics: {output_dir}", soft_wrap=True)
+
+
+@app.command("report")
+def report_command(
+    *,
+    dataset: DatasetOption = Source.lcl,
+    processed_root: ProcessedRoot = DEFAULTS.data.processed_root,
+    output_dir: OutputDir = DERIVED_ROOT,
+    report_path: Annotated[
+        Path | None, typer.Option("--report", help="The page to write; default: report.html in --output-dir.")
+    ] = None,
+) -> None:
+    """Write the HTML report on what was ingested and forecast.
+
+    Example: loadproof report --output-dir data/derived/forecast
+    """
+    store = Store(processed_root)
+    path = report(store, dataset.value, output_dir, report_path or output_dir / "report.html")
+    rows = store.overall_metrics(output_dir)
+    if rows:
+        _show_metrics(rows)
+    console.print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)", soft_wrap=True)
+
+
+@app.command("run")
+def run_command(
+    stage: Annotated[str, typer.Argument(help=f"One of {', '.join(STAGES)}.")],
+    *,
+    config: Annotated[Path, typer.Option(help="The experiment's knobs.")] = Path("params.yaml"),
+) -> None:
+    """Run one stage of the pipeline; it obeys the config file alone, never the environment.
+
+    Example: loadproof run ingest_lcl --config params.yaml
+    """
+    console.print(f"{stage}: {run_stage(stage, read_config(config), track=_bar)}", soft_wrap=True)
+
+
+@app.command("sample")
+def sample_command(
     *,
     output_dir: Annotated[Path, typer.Option(help="Where the samples go.")] = SAMPLES_ROOT,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of the simulated homes.")] = 2013,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the simulated homes.")] = DEFAULTS.seed,
 ) -> None:
     """Write small simulated files in each source's own raw layout.
 
     Example: loadproof sample --output-dir data/samples
     """
+    from loadproof.samples import write_samples  # takes a third of a second that no other command should wait for
+
     for path in write_samples(output_dir, seed=seed):
-        console.print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        console.print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", soft_wrap=True)
+
+
+def _mode(use_samples: bool | None, where: str) -> str:
+    """Return the mode's name; the first log line says which it is and why."""
+    mode = SampleMode.decide(use_samples, Environment())
+    logger.info("sample mode is %s (%s): %s", "on" if mode.on else "off", mode.why, where)
+    return "samples" if mode.on else "files"
 
 
 def _input(input_root: Path, use_samples: bool | None) -> tuple[Path, str]:
-    """Return where to read from and the mode's name; the first log line says which and why."""
-    mode = SampleMode.decide(use_samples, Environment())
-    if mode.on:
-        logger.info("sample mode is on (%s): reads %s", mode.why, SAMPLES_ROOT)
-        return SAMPLES_ROOT, "samples"
-    logger.info("sample mode is off (%s): reads %s", mode.why, input_root)
-    return input_root, "files"
+    """Return where to read from, and the mode's name."""
+    mode = _mode(use_samples, f"samples lie in {SAMPLES_ROOT}, files in {input_root}")
+    return (SAMPLES_ROOT if mode == "samples" else input_root), mode
 
 
-def _bar(items: Iterable[T], title: str, total: int) -> Iterable[T]:
-    """Show a bar on the terminal; log files see nothing of it."""
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=not errors.is_terminal) as progress:
+def _ingest_samples(store: Store) -> IngestReport:
+    share = DEFAULTS.data.max_rejected_share
+    return ingest(LCLIngestor(SAMPLES_ROOT), store, mode="samples", max_rejected_share=share, track=_bar)
+
+
+def _bar(items: Iterable[Any], title: str, total: int) -> Iterable[Any]:
+    """Show a bar on the terminal; a log file sees nothing of it."""
+    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
         yield from progress.track(items, description=title, total=total)
 
 
-def _show_ingest(report: runner.IngestReport, output_root: Path) -> None:
-    table = Table("", "", show_header=False, title=f"{report.dataset}: {report.mode}", title_justify="left")
-    rows: list[tuple[str, Any]] = [
-        ("rows read", f"{report.rows_read:,}"),
-        ("written", f"{report.rows_written:,}"),
-        ("set aside", f"{report.rows_rejected:,}"),
-        *((f"  {reason}", f"{count:,}") for reason, count in report.rejected_by_reason.items()),
-        ("entities", f"{report.entities:,}"),
-        ("span", f"{report.first_ts_utc} to {report.last_ts_utc}"),
+def _show_ingest(done: IngestReport, output_root: Path) -> None:
+    table = Table(show_header=False, title=f"{done.dataset}, from {done.mode}", title_justify="left", box=SIMPLE)
+    rows = [
+        ("rows read", f"{done.rows_read:,}"),
+        ("written", f"{done.rows_written:,}"),
+        ("set aside", f"{done.rows_rejected:,}"),
+        *((f"  {reason}", f"{count:,}") for reason, count in done.rejected_by_reason.items()),
+        ("homes", f"{done.entities:,}"),
+        ("span", f"{done.first_ts_utc} to {done.last_ts_utc}"),
     ]
-    for name, value in rows:
-        table.add_row(name, value)
+    for row in rows:
+        table.add_row(*row)
     console.print(table)
-    console.print(f"readings: {output_root}/dataset={report.dataset}", soft_wrap=True)
+    console.print(f"readings: {output_root}/dataset={done.dataset}", soft_wrap=True)
+
+
+def _show_metrics(rows: Sequence[Mapping[str, Any]]) -> None:
+    table = Table(title="all homes, with 95 % intervals", title_justify="left", box=SIMPLE)
+    shown = {
+        "mae": "MAE, kWh",
+        "crps": "CRPS, kWh",
+        "mase": "MASE",
+        "nrmse": "NRMSE",
+        "coverage_80": "in 80 % band",
+    }
+    for header in ("model", *shown.values()):
+        table.add_column(header, justify="left" if header == "model" else "right", no_wrap=True)
+    for model in dict.fromkeys(row["subject"] for row in rows):
+        cells = {row["metric"]: row for row in rows if row["subject"] == model}
+        with_bounds = ("mae", "crps")
+        table.add_row(model, *(_figure(cells[metric], bounds=metric in with_bounds) for metric in shown))
+    console.print(table)
+
+
+def _figure(row: Mapping[str, Any], *, bounds: bool) -> str:
+    if row["low"] is None or not bounds:
+        return f"{row['value']:.3f}"
+    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -17,12 +17,16 @@ __all__ = [
     "ExperimentConfig",
     "ForecastConfig",
     "SampleMode",
+    "build_section",
     "read_config",
 ]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+S = TypeVar("S", bound=_Section)
 
 
 class DataConfig(_Section):
@@ -67,6 +71,18 @@ class ExperimentConfig(_Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
+def build_section(section: type[S], **values: object) -> S:
+    """Return a section with some values set.
+
+    Raises:
+        ConfigError: If a value is out of bounds or of the wrong kind.
+    """
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{_first_trouble(error)}; mend that option") from error
+
+
 def read_config(path: Path) -> ExperimentConfig:
     """Return the config in a YAML file.
 
@@ -74,15 +90,19 @@ def read_config(path: Path) -> ExperimentConfig:
         ConfigError: If the file is absent, no YAML, or holds a knob that is unknown or out of bounds.
     """
     try:
-        return ExperimentConfig.model_validate(yaml.safe_load(path.read_text()) or {})
+        return ExperimentConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: does not exist; name another with --config") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is no YAML ({error}); mend it") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"]) or "params"
-        raise ConfigError(f"{path}: {where}: {first['msg']}; mend that line") from error
+        raise ConfigError(f"{path}: {_first_trouble(error)}; mend that line") from error
+
+
+def _first_trouble(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(step) for step in first["loc"])
+    return f"{where}: {first['msg']}" if where else str(first["msg"])
 
 
 class Environment(BaseSettings):

@@ -21,9 +21,11 @@ __all__ = [
     "LAST_TS_UTC",
     "LEVELS",
     "METRICS",
+    "NETWORK",
     "READINGS",
     "REJECTED",
     "SCORES",
+    "WEATHER",
     "Checked",
     "Dataset",
     "EnergyReading",
@@ -71,6 +73,10 @@ Reason = Literal[
     "conflict",
     "low_coverage",
     "text_unreadable",
+    "superseded",
+    "record_deleted",
+    "qc_suspect",
+    "value_out_of_range",
 ]
 """Why a row was set aside. One list for all sources; ``docs/data-sources.md`` explains each."""
 
@@ -156,6 +162,42 @@ METRICS: Final = pl.Schema(
     }
 )
 """``entity_id`` null means all; ``low`` and ``high`` are a 95 % interval, null where none was made."""
+
+NETWORK: Final = pl.Schema(
+    {
+        "entity_id": pl.String(),
+        "primary_substation_id": pl.String(),
+        "primary_substation_name": pl.String(),
+        "hv_feeder_id": pl.String(),
+        "hv_feeder_name": pl.String(),
+        "secondary_substation_id": pl.String(),
+        "secondary_substation_name": pl.String(),
+        "lv_feeder_id": pl.String(),
+        "lv_feeder_name": pl.String(),
+        "total_mpan_count": pl.Int32(),
+        "postcodes": pl.List(pl.String()),
+    }
+)
+"""One row a feeder. An id is unique only below the levels before it; MPANs are all supplies, metered smartly or not."""
+
+WEATHER: Final = pl.Schema(
+    {
+        "station_id": pl.String(),
+        "ts_utc": _UTC_US,
+        "temperature_degc": pl.Float64(),
+        "dewpoint_degc": pl.Float64(),
+        "relative_humidity_pct": pl.Float64(),
+        "wind_speed_m_per_s": pl.Float64(),
+        "wind_direction_deg": pl.Float64(),
+        "pressure_hpa": pl.Float64(),
+        "cloud_oktas": pl.Float64(),
+        "sunshine_hours": pl.Float64(),
+        "source": pl.String(),
+    }
+)
+"""One row a station and full hour. ``ts_utc`` is the *moment* of the observation and no interval; only
+``sunshine_hours`` covers time: the hour that ends there. ``pressure_hpa`` is at mean sea level, a wind from the north
+is 360 and calm is 0. Null is missing, never filled."""
 
 
 def _to_utc(value: dt.datetime) -> dt.datetime:

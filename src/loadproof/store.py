@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -122,8 +123,7 @@ class Store:
 
     def read_summary(self, dataset: Dataset) -> dict[str, Any] | None:
         """Return the summary of the last ingest of a dataset, None before the first."""
-        path = self.summary_path(dataset)
-        return json.loads(path.read_text()) if path.is_file() else None
+        return self.read_json(self.summary_path(dataset))
 
     def scan_readings(self, dataset: Dataset) -> pl.LazyFrame:
         """Return a dataset's readings, lazily, with the columns of ``READINGS``, ``dataset`` and ``month``.
@@ -146,12 +146,49 @@ class Store:
         _require(forecasts, FORECASTS, "a forecast table")
         write_atomically(path, lambda beside: _write_parquet(forecasts, beside))
 
-    def write_metrics(self, folder: Path, metrics: pl.DataFrame) -> None:
-        """Write the metrics table as ``metrics.parquet``, ``metrics.csv`` and ``metrics.json`` (a list of rows)."""
+    def forecast_tables(self, folder: Path) -> list[Callable[[], pl.DataFrame]]:
+        """Return a reader of each forecast table in a folder, so that one is in memory at a time."""
+        return [partial(pl.read_parquet, file) for file in sorted(folder.glob("*.parquet"))]
+
+    def scan_forecasts(self, folder: Path) -> pl.LazyFrame | None:
+        """Return all forecast tables of a folder, lazily; None where there is none."""
+        files = sorted(folder.glob("*.parquet"))
+        return pl.scan_parquet(files) if files else None
+
+    def write_metrics(self, folder: Path, judged: Sequence[pl.DataFrame]) -> list[dict[str, Any]]:
+        """Write the metrics as ``metrics.parquet``, ``.csv`` and ``.json``; return the rows over all entities."""
+        if not judged:
+            raise SchemaError(f"{folder}/forecasts: holds no forecast table; run 'loadproof forecast' first")
+        metrics = pl.concat(judged)
         _require(metrics, METRICS, "a metrics table")
         write_atomically(folder / "metrics.parquet", lambda beside: _write_parquet(metrics, beside))
         write_atomically(folder / "metrics.csv", metrics.write_csv)
         write_atomically(folder / "metrics.json", metrics.write_json)
+        return self.overall_metrics(folder)
+
+    def overall_metrics(self, folder: Path) -> list[dict[str, Any]]:
+        """Return the rows over all entities and times; empty where nothing was judged."""
+        metrics = self.read_metrics(folder)
+        if metrics is None:
+            return []
+        return metrics.filter(pl.col("entity_id").is_null(), pl.col("slice") == "all").rows(named=True)
+
+    def read_metrics(self, folder: Path) -> pl.DataFrame | None:
+        """Return the metrics table of a folder, None where there is none."""
+        path = folder / "metrics.parquet"
+        return pl.read_parquet(path) if path.is_file() else None
+
+    def write_json(self, path: Path, facts: Mapping[str, Any]) -> None:
+        """Write a mapping, keys sorted."""
+        self.write_text(path, json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+    def read_json(self, path: Path) -> dict[str, Any] | None:
+        """Return a mapping, None where there is none."""
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Write a text, UTF-8."""
+        write_atomically(path, lambda beside: beside.write_text(text, encoding="utf-8"))
 
 
 def _require(frame: pl.DataFrame, schema: pl.Schema, what: str) -> None:
@@ -217,7 +254,7 @@ class Stage:
                 self._write_month(readings, sources, out / "months" / f"month={month}" / f"part-{number:05d}.parquet")
             if rows:
                 counts[month] = rows
-        rejected = self._rejected(sources, pl.concat(late), raw_lines)
+        rejected = self._rejected(sources, late, raw_lines)
         write_atomically(out / "rejected" / "part-00000.parquet", lambda beside: _write_parquet(rejected, beside))
         built = Built(
             months=counts,
@@ -242,8 +279,7 @@ class Stage:
             if stale.name not in keep:
                 self._discard(stale)
         self._swap(self.folder / "out" / "rejected", self.store.rejected_root / self.dataset)
-        text = json.dumps(summary, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        write_atomically(self.store.summary_path(self.dataset), lambda beside: beside.write_text(text))
+        self.store.write_json(self.store.summary_path(self.dataset), summary)
         shutil.rmtree(self.folder)
 
     def abandon(self) -> None:
@@ -282,14 +318,15 @@ class Stage:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_parquet(frame, path)
 
-    def _rejected(self, sources: Mapping[int, str], late: pl.DataFrame, raw_lines: RawLines) -> pl.DataFrame:
+    def _rejected(self, sources: Mapping[int, str], late: Sequence[pl.DataFrame], raw_lines: RawLines) -> pl.DataFrame:
         """Return all rows set aside, early and late, in the order of the source."""
         early = [
             pl.read_ipc(file).select(_part_number(file).alias("part"), "line", "reason", "raw")
             for file in sorted((self.folder / "rejected").glob("*.arrow"))
         ]
-        for (number,), rows in late.group_by("part", maintain_order=True):
-            raw = raw_lines(int(str(number)), rows["line"].to_list())
+        found_late = pl.concat(late).partition_by("part", as_dict=True) if late else {}
+        for (number,), rows in found_late.items():
+            raw = raw_lines(number, rows["line"].to_list())
             text = pl.Series("raw", [raw[line] for line in rows["line"]], dtype=pl.String)
             early.append(rows.select("part", "line", "reason").with_columns(text))
         if not early:

@@ -167,7 +167,7 @@ def _faults(block: Block, names: Sequence[str], lines: pl.Series) -> pl.Expr:
     """Return the parser's fault of each line in ``lines``, null for all others, as a column over ``line``."""
     if lines.is_empty():
         return pl.lit(None, dtype=pl.String)
-    text = "\n".join(raw_text(block, lines)).encode()
+    text = "".join(f"{line}\n" for line in raw_text(block, lines)).encode()
     stamp, value = pl.col("stamp").str.strip_chars(), pl.col("value").str.strip_chars()
     ts = stamp.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
     off_grid = (ts.dt.epoch("us") % 1_800_000_000) != 0

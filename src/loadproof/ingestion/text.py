@@ -118,6 +118,7 @@ def parse_rows(
         quote_char=quote_char,
         truncate_ragged_lines=True,
         missing_columns="insert",
+        extra_columns="ignore",
         raise_if_empty=False,
         row_index_name="line",
         row_index_offset=block.first_line + skipped,

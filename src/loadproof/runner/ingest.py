@@ -1,4 +1,4 @@
-"""What each command and stage does: read, call, write, track. It arranges; it does not calculate."""
+"""From a source to the store: stage the parts, merge the months, refuse what is not to be trusted."""
 
 import hashlib
 import json
@@ -7,28 +7,19 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from loadproof import __version__
 from loadproof.errors import SourceError
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.parts import Part
+from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset
 from loadproof.store import Built, Stage, StagedPart, Store
 
-__all__ = ["IngestReport", "ingest"]
+__all__ = ["IngestReport", "ingest", "threads"]
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-Track = Callable[[Iterable[T], str, int], Iterable[T]]
-"""Wraps an iterable of known length under a title: a progress bar at the edge, nothing here."""
-
-
-def no_track(items: Iterable[T], title: str, total: int) -> Iterable[T]:
-    """Show nothing."""
-    del title, total
-    return items
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,7 @@ def ingest(
     mode: str,
     max_rejected_share: float,
     accept_conflicts: bool = False,
-    track: Track[Any] = no_track,
+    track: Track = no_track,
     map_: Callable[..., Iterable[StagedPart]] = threads,
 ) -> IngestReport:
     """Bring a source into the store, whole or not at all.

@@ -1,0 +1,42 @@
+import os
+from pathlib import Path
+
+import pytest
+
+HEADER = "LCLid,stdorToU,DateTime,KWH/hh (per half hour) \r\n"
+
+
+def lcl_line(home="MAC000002", stamp="2013-01-01 00:30:00.0000000", value=" 0.143 ", arm="Std"):
+    return f"{home},{arm},{stamp},{value}\r\n"
+
+
+@pytest.fixture
+def lcl_root(tmp_path):
+    """An input root with one loose part; call it with the part's lines (and more parts by number)."""
+
+    def make(*parts):
+        folder = tmp_path / "raw" / "lcl"
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, lines in enumerate(parts):
+            text = HEADER + "".join(lines) if not isinstance(lines, bytes) else lines
+            data = text if isinstance(text, bytes) else text.encode()
+            (folder / f"LCL-June2015v2_{number}.csv").write_bytes(data)
+        return folder.parent
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real data that is no part of the repository."""
+    named = os.environ.get("LOADPROOF_REAL_DATA")
+    if not named:
+        pytest.skip("LOADPROOF_REAL_DATA names no folder of real data")
+    return Path(named)
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch, request):
+    """Keep the developer's and the build machine's settings out of every test that does not ask for them."""
+    for name in ("CI", "GITHUB_ACTIONS", "USE_SAMPLES"):
+        monkeypatch.delenv(name, raising=False)

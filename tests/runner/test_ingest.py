@@ -1,0 +1,169 @@
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import polars as pl
+import pytest
+from tests.conftest import lcl_line
+from tests.test_store import two_homes
+
+from loadproof import __version__
+from loadproof.errors import SourceError
+from loadproof.ingestion.lcl import LCLIngestor
+from loadproof.runner.ingest import ingest
+from loadproof.store import Store
+
+BAD = lcl_line(stamp="2013-01-21 12:37:27.0000000", value="Null")
+
+
+def digests(root):
+    """Every file below a folder with its SHA-256, locks and leftovers of staging left out."""
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and ".staging" not in path.parts
+    }
+
+
+def run(root, out, **options):
+    settings = {"mode": "files", "max_rejected_share": 0.05, **options}
+    return ingest(LCLIngestor(root), Store(out / "processed"), **settings)
+
+
+def test_rows_read_are_rows_written_plus_rows_set_aside(lcl_root, tmp_path):
+    lines = two_homes()
+    report = run(lcl_root([*lines[:100], lines[99], BAD], lines[100:]), tmp_path / "out")
+    assert (report.rows_read, report.rows_written, report.rows_rejected) == (3842, 3840, 2)
+    assert report.rejected_by_reason == {"duplicate": 1, "null_off_grid": 1}
+    assert (report.entities, report.first_ts_utc, report.last_ts_utc) == (
+        2,
+        "2013-01-20T00:00:00Z",
+        "2013-02-28T23:30:00Z",
+    )
+
+
+def test_the_summary_on_disk_holds_the_report_with_the_digest_of_each_source(lcl_root, tmp_path):
+    root = lcl_root(two_homes())
+    run(root, tmp_path / "out")
+    summary = json.loads((tmp_path / "out" / "summaries" / "ingest_lcl.json").read_text())
+    raw = (root / "lcl" / "LCL-June2015v2_0.csv").read_bytes()
+    assert summary["sources"] == [
+        {"name": "LCL-June2015v2_0.csv", "bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest(),
+         "rows_read": 3840, "rows_rejected": 0}
+    ]  # fmt: skip
+    assert summary["loadproof_version"] == __version__
+
+
+def test_rows_set_aside_lie_beside_the_readings_with_file_line_reason_and_raw_text(lcl_root, tmp_path):
+    run(lcl_root([BAD, *two_homes()]), tmp_path / "out")
+    (row,) = pl.read_parquet(tmp_path / "out" / "rejected" / "lcl").rows(named=True)
+    assert row == {"file": "LCL-June2015v2_0.csv", "line": 2, "reason": "null_off_grid", "raw": BAD.rstrip("\r\n")}
+
+
+def test_a_midnight_repeated_across_two_parts_is_kept_once_and_its_text_found_again(lcl_root, tmp_path):
+    lines = two_homes()
+    report = run(lcl_root(lines[:100], lines[99:]), tmp_path / "out")
+    assert report.rejected_by_reason == {"duplicate": 1}
+    (row,) = pl.read_parquet(tmp_path / "out" / "rejected" / "lcl").rows(named=True)
+    assert (row["file"], row["line"], row["raw"]) == ("LCL-June2015v2_1.csv", 2, lines[99].rstrip("\r\n"))
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_contradicting_rows_fail_the_ingest_or_are_all_set_aside(lcl_root, tmp_path, split):
+    lines = two_homes()
+    contra = lines[99].replace(" 0.099 ", " 0.5 ")
+    root = lcl_root([*lines[:100], contra, lines[99], *lines[100:]]) if not split else lcl_root(
+        [*lines[:100], contra], [lines[99], *lines[100:]]
+    )  # fmt: skip
+    with pytest.raises(
+        SourceError,
+        match=r"3 rows give one half hour two values: LCL-June2015v2_0\.csv, line 101: .* --accept-conflicts",
+    ):
+        run(root, tmp_path / "out")
+    assert not (tmp_path / "out" / "processed").exists()
+    report = run(root, tmp_path / "out", accept_conflicts=True)
+    assert report.rejected_by_reason == {"conflict": 3}
+    assert report.rows_written == 3839
+
+
+def test_more_rows_set_aside_than_the_limit_fail_the_ingest_with_the_counts(lcl_root, tmp_path):
+    root = lcl_root([*two_homes(days=1), *[BAD] * 8])
+    with pytest.raises(
+        SourceError, match=r"8 of 104 rows \(7\.7%\) were set aside, more than the limit of 5\.0% \(8 null_off_grid\)"
+    ):
+        run(root, tmp_path / "out")
+    assert digests(tmp_path / "out") == {}
+    assert run(root, tmp_path / "out", max_rejected_share=0.1).rows_rejected == 8
+
+
+def test_a_file_without_one_good_row_fails(lcl_root, tmp_path):
+    with pytest.raises(SourceError, match="no row of 1 could be used"):
+        run(lcl_root([BAD]), tmp_path / "out", max_rejected_share=1)
+
+
+def test_samples_never_take_the_place_of_files(lcl_root, tmp_path):
+    root = lcl_root(two_homes())
+    run(root, tmp_path / "out")
+    before = digests(tmp_path / "out")
+    with pytest.raises(SourceError, match="holds real lcl readings, which a sample run would replace"):
+        run(root, tmp_path / "out", mode="samples")
+    assert digests(tmp_path / "out") == before
+
+
+def test_a_second_ingest_leaves_identical_bytes_also_in_one_thread(lcl_root, tmp_path):
+    lines = two_homes()
+    root = lcl_root([BAD, *lines[:2000]], lines[1999:])
+    run(root, tmp_path / "a")
+    first = digests(tmp_path / "a")
+    run(root, tmp_path / "a")
+    assert digests(tmp_path / "a") == first
+    run(root, tmp_path / "b", map_=map)
+    assert digests(tmp_path / "b") == first
+    code = (
+        "from pathlib import Path; from loadproof.runner.ingest import ingest; from loadproof.store import Store; "
+        "from loadproof.ingestion.lcl import LCLIngestor; "
+        f"ingest(LCLIngestor(Path({str(root)!r})), Store(Path({str(tmp_path / 'c' / 'processed')!r})), "
+        "mode='files', max_rejected_share=0.05)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "POLARS_MAX_THREADS": "1"})
+    assert digests(tmp_path / "c") == first
+    assert len(first) == 4
+
+
+def test_an_input_that_shrank_takes_its_months_away(lcl_root, tmp_path):
+    run(lcl_root(two_homes()), tmp_path / "out")
+    report = run(lcl_root(two_homes(days=3)), tmp_path / "out")
+    assert set(report.months) == {"2013-01"}
+    assert [path.name for path in (tmp_path / "out" / "processed" / "dataset=lcl").iterdir()] == ["month=2013-01"]
+
+
+def test_a_run_killed_at_any_moment_and_started_again_ends_in_the_same_bytes(lcl_root, tmp_path):
+    lines = two_homes(days=120)
+    root = lcl_root(*[[*lines[at : at + 700], BAD] for at in range(0, len(lines), 699)])
+    run(root, tmp_path / "whole")
+    expected = digests(tmp_path / "whole")
+    out = tmp_path / "killed"
+    command = [sys.executable, "-m", "loadproof", "ingest", "lcl", "--no-use-samples", "--input-root", str(root),
+               "--output-root", str(out / "processed")]  # fmt: skip
+    chance = random.Random(7)
+    began = time.monotonic()
+    subprocess.run([*command[:-1], str(tmp_path / "timed" / "processed")], check=True, capture_output=True)
+    whole_s = time.monotonic() - began
+    killed = 0
+    for _ in range(6):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # Most of a run this small is start-up, so the kills aim at its second half.
+        time.sleep(whole_s * chance.uniform(0.5, 1.0))
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        for path in (out / "processed").rglob("*.parquet"):
+            pl.read_parquet(path)  # a reader never meets half a file
+    assert killed >= 3
+    subprocess.run(command, check=True, capture_output=True)
+    assert digests(out) == expected
+    assert not list((out / ".staging").glob("lcl-*"))
