@@ -18,7 +18,7 @@ from loadproof.store import Store, write_atomically
 
 
 def two_homes(days=40):
-    start = dt.datetime(2013, 1, 20, 0, 30)
+    start = dt.datetime(2013, 1, 20, 0, 30, tzinfo=dt.UTC)
     stamps = [start + dt.timedelta(minutes=30 * n) for n in range(48 * days)]
     return [
         lcl_line(home, f"{stamp:%Y-%m-%d %H:%M:%S}.0000000", f" 0.{n % 997:03d} ", arm)
@@ -51,9 +51,9 @@ def test_four_readers_see_the_same_3840_rows_with_plain_hive_partitioning(ingest
     assert set(by_pandas["month"].astype(str)) == {"2013-01", "2013-02"}
     by_arrow = pq.read_table(root)
     assert by_arrow.num_rows == 3840
-    ((rows, by_duckdb, months),) = duckdb.sql(
-        f"select count(*), sum(energy_kwh::double), count(distinct month) from read_parquet('{root}/**/*.parquet', hive_partitioning=true)"
-    ).fetchall()  # fmt: skip
+    files = f"read_parquet('{root}/**/*.parquet', hive_partitioning=true)"
+    query = f"select count(*), sum(energy_kwh::double), count(distinct month) from {files}"
+    ((rows, by_duckdb, months),) = duckdb.sql(query).fetchall()
     assert (rows, months) == (3840, 2)
     assert by_duckdb == pytest.approx(total, rel=1e-6)
     assert by_pandas["energy_kwh"].astype("float64").sum() == pytest.approx(total, rel=1e-6)

@@ -2,10 +2,10 @@ import logging
 import zipfile
 
 import pytest
+from tests.conftest import HEADER, lcl_line
 
 from loadproof.errors import SourceError
 from loadproof.ingestion.lcl import LCLIngestor
-from tests.conftest import HEADER, lcl_line
 
 
 def rows(ingestor):
@@ -162,7 +162,7 @@ def test_a_deflate64_archive_beside_the_partitioned_one_is_passed_over(tmp_path)
 def test_an_archive_cut_short_is_refused_by_name(tmp_path):
     path = zip_of(tmp_path)
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(SourceError, match="not a whole ZIP archive .*fetch it again"):
+    with pytest.raises(SourceError, match=r"not a whole ZIP archive .*fetch it again"):
         LCLIngestor(tmp_path).parts()
 
 

@@ -1,4 +1,5 @@
 import io
+import itertools
 
 import polars as pl
 import pytest
@@ -22,7 +23,7 @@ def test_blocks_of_any_size_hold_every_line_once_under_its_number(lines, block_b
     blocks = list(read_blocks(io.BytesIO(text), "x.csv", block_bytes=max(block_bytes, longest)))
     assert b"".join(block.data for block in blocks) == text
     assert [block.first_line for block in blocks][:1] == [1]
-    for block, following in zip(blocks, blocks[1:], strict=False):
+    for block, following in itertools.pairwise(blocks):
         assert block.data.endswith(b"\n")
         assert following.first_line == block.first_line + block.rows
 

@@ -16,13 +16,16 @@ _SHARE_BELOW: Final = "share_below_"
 
 
 def pick_level(metrics: pl.DataFrame) -> pl.DataFrame:
-    """Keep finite rows of one level of aggregation: ``home`` if there is one, else the most frequent."""
+    """Keep finite rows of one level of aggregation per dataset: ``home`` if there is one, else the most frequent."""
     finite = metrics.filter(pl.col("value").is_finite())
-    if finite.is_empty():
-        return finite
-    counts = finite.group_by("level_of_aggregation").len().sort("len", "level_of_aggregation", descending=[True, False])
-    levels = counts["level_of_aggregation"].to_list()
-    return finite.filter(pl.col("level_of_aggregation").eq_missing(pl.lit("home" if "home" in levels else levels[0])))
+    level = pl.col("level_of_aggregation")
+    chosen = (
+        finite.group_by("dataset", "level_of_aggregation")
+        .len()
+        .sort("dataset", (level == "home").fill_null(value=False), "len", level, descending=[False, True, True, False])
+        .unique("dataset", keep="first", maintain_order=True)
+    )
+    return finite.join(chosen, on=["dataset", "level_of_aggregation"], how="semi", nulls_equal=True)
 
 
 def overall(metrics: pl.DataFrame, metric: str) -> pl.DataFrame:

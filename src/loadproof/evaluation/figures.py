@@ -18,6 +18,7 @@ from loadproof.features.calendar import WEEKDAYS
 __all__ = [
     "CLOCK",
     "COVERAGE_CLASSES",
+    "HALF_HOUR",
     "Figure",
     "active_entities",
     "coverage_calendar",
@@ -32,6 +33,7 @@ Figure = alt.Chart | alt.LayerChart
 
 KWH: Final = "kWh per half hour"
 CLOCK: Final = "(datum.value < 10 ? '0' : '') + datum.value + ':00'"
+HALF_HOUR: Final = "format(floor(datum.hour), '02d') + (datum.hour % 1 ? ':30' : ':00')"
 
 COVERAGE_CLASSES: Final = (
     (0.0, "none"),
@@ -65,6 +67,16 @@ def _stamps(column: str, shift: dt.timedelta) -> pl.Expr:
     return (pl.col(column) + shift).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _week_axis(weeks: pl.Series) -> alt.Axis:
+    """Name Mondays where the span is short, else every month, second month or half year."""
+    if len(weeks) <= 16:
+        mondays = [alt.DateTime(year=day.year, month=day.month, date=day.day, utc=True) for day in weeks]
+        return alt.Axis(format="%d %b %Y", values=mondays, grid=False)
+    step = 1 if len(weeks) <= 40 else 2 if len(weeks) <= 110 else 6
+    months = alt.TimeIntervalStep(interval="month", step=step)
+    return alt.Axis(format="%b %Y", tickCount=months, grid=False, labelFlush=True)
+
+
 def layered(*charts: Figure, height: int) -> alt.LayerChart:
     """Lay charts over each other, as wide as their box and ``height`` pixels high."""
     return alt.LayerChart(layer=list(charts), width="container", height=height)
@@ -83,14 +95,14 @@ def year_carpet(year: pl.DataFrame) -> Figure:
     )
     chart: Figure = (
         alt.Chart(cells, width="container", height=264)
-        .transform_calculate(until="toDate(datum.week) + 6048e5", upper="datum.hour + 0.5")
+        .transform_calculate(until="toDate(datum.week) + 6048e5", upper="datum.hour + 0.5", clock=HALF_HOUR)
         .mark_rect()
         .encode(
             x=alt.X(
                 "week:T",
                 title="Week",
                 scale=alt.Scale(type="utc", nice=False),
-                axis=alt.Axis(format="%b %Y", tickCount={"interval": "month", "step": 2}, grid=False, labelFlush=True),
+                axis=_week_axis(year.filter(enough)["week"].unique().sort()),
             ),
             x2="until:T",
             y=alt.Y(
@@ -105,7 +117,7 @@ def year_carpet(year: pl.DataFrame) -> Figure:
             ),
             tooltip=[
                 alt.Tooltip("week:T", title="week of", format="%d %b %Y"),
-                alt.Tooltip("hour:Q", title="hour", format=".1f"),
+                alt.Tooltip("clock:N", title="time"),
                 alt.Tooltip("kwh:Q", title="kWh", format=".3f"),
             ],
         )
@@ -144,7 +156,13 @@ def coverage_calendar(days: pl.DataFrame, noun: str = "homes") -> Figure:
                 scale=alt.Scale(domain=list(range(1, 32)), paddingInner=0.12),
                 axis=alt.Axis(values=[1, 5, 10, 15, 20, 25, 31], labelAngle=0),
             ),
-            y=alt.Y("month:O", title=None, sort=months, scale=alt.Scale(paddingInner=0.12)),
+            y=alt.Y(
+                "month:O",
+                title=None,
+                sort=months,
+                scale=alt.Scale(paddingInner=0.12),
+                axis=alt.Axis(labelOverlap=False),
+            ),
             color=alt.Color(
                 "level:O",
                 title="Share of expected half hours",
@@ -179,6 +197,11 @@ def active_entities(days: pl.DataFrame, noun: str = "homes") -> Figure:
     return chart
 
 
+def _highest(profile: pl.DataFrame) -> float:
+    """The top of the band over all seasons, so that their panels share one scale."""
+    return float(profile.select(pl.col("high_kwh").max().round_sig_figs(4)).item())
+
+
 def _band_and_mean(own: pl.DataFrame, x: alt.X, top: float) -> alt.LayerChart:
     base = alt.Chart(own).encode(x=x)
     return alt.LayerChart(
@@ -196,7 +219,7 @@ def typical_day(day: pl.DataFrame, season: str) -> Figure:
         day: ``season, half_hour, mean_kwh, low_kwh, high_kwh`` of one dataset, all seasons.
         season: Which of ``SEASONS`` to draw.
     """
-    top = float(day.select(pl.col("high_kwh").max()).item())
+    top = _highest(day)
     rows = _rounded(day, "mean_kwh", "low_kwh", "high_kwh").select(
         "season", "mean_kwh", "low_kwh", "high_kwh", hour=pl.col("half_hour") / 2
     )
@@ -216,7 +239,7 @@ def typical_week(week: pl.DataFrame, season: str) -> Figure:
         week: ``season, weekday, half_hour, mean_kwh, low_kwh, high_kwh`` of one dataset, all seasons.
         season: Which of ``SEASONS`` to draw.
     """
-    top = float(week.select(pl.col("high_kwh").max()).item())
+    top = _highest(week)
     rows = _rounded(week.filter(pl.col("season") == season), "mean_kwh", "low_kwh", "high_kwh").select(
         "mean_kwh", "low_kwh", "high_kwh", hour=pl.col("weekday").cast(pl.Float64) * 24 + pl.col("half_hour") / 2
     )

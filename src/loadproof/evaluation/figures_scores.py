@@ -9,7 +9,7 @@ import altair as alt
 import polars as pl
 
 from loadproof.evaluation.aggregates_scores import BANDS
-from loadproof.evaluation.figures import CLOCK, Figure, layered
+from loadproof.evaluation.figures import CLOCK, HALF_HOUR, Figure, layered
 from loadproof.features.calendar import WEEKDAYS
 
 __all__ = [
@@ -196,8 +196,9 @@ def error_by_half_hour(rows: pl.DataFrame, order: list[str], title: str) -> Figu
     y = alt.Y("value:Q", title=title, axis=alt.Axis(tickCount=5))
     chart: Figure = (
         alt.Chart(data, width="container", height=260)
+        .transform_calculate(clock=HALF_HOUR)
         .mark_line(style="series")
-        .encode(x=x, y=y, color=_color(order, "stroke"), tooltip=["hour:Q", *_tips(".4f")])
+        .encode(x=x, y=y, color=_color(order, "stroke"), tooltip=[alt.Tooltip("clock:N", title="time"), *_tips(".4f")])
     )
     return chart
 

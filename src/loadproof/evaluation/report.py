@@ -64,9 +64,10 @@ def _best_by_windows(forecasts: pl.LazyFrame, readings: pl.LazyFrame, models: li
 
 
 def _examples(forecasts: pl.LazyFrame, readings: pl.LazyFrame, metrics: pl.DataFrame) -> list[Example]:
-    """Good, median and bad windows of the best model of each dataset."""
+    """Good, median and bad windows of each dataset's best model, among the models that have forecasts here."""
     known = list_models(forecasts)
-    chosen = [(f"{dataset}:", model) for dataset, model in _best_models(metrics) if model in known]
+    scored = metrics.filter(pl.col("subject").is_in(known))
+    chosen = [(f"{dataset}:", model) for dataset, model in _best_models(scored)]
     if not chosen:
         best = _best_by_windows(forecasts, readings, known)
         chosen = [("", best)] if best is not None else []

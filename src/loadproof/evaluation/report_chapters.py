@@ -8,8 +8,20 @@ import polars as pl
 
 from loadproof.evaluation.aggregates_scores import overall
 from loadproof.evaluation.figures import year_carpet
-from loadproof.evaluation.report_html import Chapter, Html, Panel, absent, facts, figure, fragment, table, tag
+from loadproof.evaluation.report_html import (
+    Chapter,
+    Html,
+    Panel,
+    absent,
+    breakable,
+    facts,
+    figure,
+    fragment,
+    table,
+    tag,
+)
 from loadproof.evaluation.report_words import (
+    DATASETS,
     about_reason,
     count_words,
     dataset_words,
@@ -31,11 +43,6 @@ MOST_SOURCES: Final = 500
 
 def _tile(label: str, value: str, hint: str = "", kind: str | None = None) -> Html:
     return tag("div", tag("dt", label), tag("dd", value, class_="value"), tag("dd", hint, class_="hint"), class_=kind)
-
-
-def _breakable(name: str) -> Html:
-    """A name that a narrow box may break after an underscore, and nowhere else by choice."""
-    return Html("_<wbr>".join(fragment(part) for part in name.split("_")))
 
 
 def _total(summaries: Sequence[Summary], key: str) -> int:
@@ -100,6 +107,8 @@ def summary_chapter(
     provenance: Mapping[str, str],
 ) -> Chapter:
     """Return the summary: a headline, key figures, a year at a glance, and where it all came from."""
+    # Weather and other side data have a summary too, but do not count as readings.
+    summaries = [s for s in summaries if s.get("dataset") in DATASETS] or summaries
     entities, rows, noun, source = _size(counts, summaries)
     span, ranked = _span(counts, summaries), _best_first(metrics)
     read = f"{count_words(rows)} readings of {entities:,} {noun} from {source}"
@@ -151,7 +160,7 @@ def _tiles(
     seen, aside = _total(summaries, "rows_read"), _total(summaries, "rows_rejected")
     tiles = [
         _tile(noun.capitalize(), f"{entities:,}" if entities else "–", source),
-        _tile("Readings", f"{rows:,}" if rows else "–", "one per interval that was measured"),
+        _tile("Readings", f"{rows:,}" if rows else "–", "one per interval that was measured" if rows else ""),
         _tile("Rows set aside", f"{aside:,}", f"{share_words(aside / seen, 2)} of {seen:,} rows read")
         if seen
         else _tile("Rows set aside", "–", "no ingest summary was given"),
@@ -162,7 +171,7 @@ def _tiles(
     if ranked:
         interval = interval_words(ranked[0]["low"], ranked[0]["high"])
         hint = f"CRPS {figure_words(ranked[0]['value'])} kWh" + (f", 95\u00a0% interval {interval}" if interval else "")
-        tiles.append(_tile("Best model by CRPS", _breakable(ranked[0]["subject"]), hint, "wide best"))
+        tiles.append(_tile("Best model by CRPS", breakable(ranked[0]["subject"]), hint, "wide best"))
     else:
         tiles.append(_tile("Best model by CRPS", "–", "no metrics were given", "wide"))
     return tag("dl", *tiles, class_="tiles")
@@ -239,7 +248,7 @@ def _sources(summary: Summary, name: str) -> Html:
         return tag("p", "The summary names no source files.")
     rows = [
         (
-            str(source.get("name", "")),
+            breakable(str(source.get("name", ""))),
             f"{int(source.get('bytes') or 0):,}",
             tag("code", str(source.get("sha256") or "–")[:12]),
             f"{int(source.get('rows_read') or 0):,}",

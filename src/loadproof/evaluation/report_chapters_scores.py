@@ -16,7 +16,18 @@ from loadproof.evaluation.figures_scores import (
     per_entity_strip,
     reliability,
 )
-from loadproof.evaluation.report_html import Chapter, Html, Panel, absent, figure, fragment, legend, table, tag
+from loadproof.evaluation.report_html import (
+    Chapter,
+    Html,
+    Panel,
+    absent,
+    breakable,
+    figure,
+    fragment,
+    legend,
+    table,
+    tag,
+)
 from loadproof.evaluation.report_words import (
     METRICS_SHOWN,
     dataset_words,
@@ -81,18 +92,19 @@ def forecasts_chapter(examples: Sequence[Example], lacking: str) -> Chapter:
         "nearest rank. As CRPS is in kWh, quiet days of small loads stand early in it and large loads late. Windows "
         "of which less than half was measured take no part.",
     )
-    models: dict[str, list[Example]] = {}
+    groups: dict[tuple[str, str], list[Example]] = {}
     for example in examples:
-        models.setdefault(example.pick.window.model, []).append(example)
+        window = example.pick.window
+        groups.setdefault((window.entity_id.split(":")[0], window.model), []).append(example)
     figures = [
         figure(
-            f"Forecasts by {model}",
+            f"Forecasts by {model}" + (f": {dataset_words(dataset)[0]}" if len(groups) > 1 else ""),
             "Left of the dashed line are the three days before the forecast was made; right of it the bands should "
             "hold the truth as often as their names say. Times follow the UK clock at the start of the forecast.",
             [_fan_panel(example) for example in group],
             key=legend(FAN_KEY),
         )
-        for model, group in models.items()
+        for (dataset, model), group in groups.items()
     ]
     return Chapter("forecasts", heading, short, fragment(rule, *figures))
 
@@ -159,7 +171,7 @@ def _numbers(shown: dict[str, pl.DataFrame], order: Sequence[str], suffix: str) 
     lowest = {metric: rows["value"].min() for metric, rows in shown.items()}
     lines = []
     for model in order:
-        cells: list[str] = [model]
+        cells: list[str] = [breakable(model)]
         n = 0
         for metric, rows in shown.items():
             mine = rows.filter(pl.col("subject") == model).to_dicts()

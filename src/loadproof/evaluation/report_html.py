@@ -14,7 +14,20 @@ import vl_convert
 
 from loadproof.evaluation.figures import Figure
 
-__all__ = ["Chapter", "Html", "Panel", "absent", "facts", "figure", "fragment", "legend", "page", "table", "tag"]
+__all__ = [
+    "Chapter",
+    "Html",
+    "Panel",
+    "absent",
+    "breakable",
+    "facts",
+    "figure",
+    "fragment",
+    "legend",
+    "page",
+    "table",
+    "tag",
+]
 
 
 class Html(str):
@@ -56,6 +69,11 @@ def tag(name: str, *children: str, **attributes: str | None) -> Html:
 def fragment(*children: str) -> Html:
     """Return children one after the other, each escaped unless it is HTML."""
     return Html("".join(_escaped(child) for child in children))
+
+
+def breakable(name: str) -> Html:
+    """Return a name that a narrow box may break after an underscore, and nowhere else by choice."""
+    return Html("_<wbr>".join(fragment(part) for part in name.split("_")))
 
 
 def absent(text: str) -> Html:

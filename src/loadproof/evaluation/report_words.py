@@ -81,14 +81,23 @@ REASONS: Final[dict[Reason, tuple[str, str]]] = {
     "ts_unreadable": ("Unreadable time", "The time stamp is not in the form that this source uses."),
     "ts_out_of_range": ("Impossible date", "The time lies before the year 2000 or after the year 2099."),
     "ts_off_grid": ("Time off the grid", "It has a value, but not at a whole number of intervals after midnight."),
+    "ts_out_of_order": (
+        "Time out of order",
+        "The time lies before that of the row above, in a file that runs forward.",
+    ),
     "value_unreadable": ("Unreadable value", "Where the energy should be stands something that is not a number."),
     "value_not_finite": ("Not a finite number", "The value is infinite or marked as not a number."),
     "value_negative": ("Below zero", "Energy taken from the network cannot be negative."),
+    "value_above_limit": ("Above the limit", "The power is more than the meter or the supply could carry."),
     "value_sentinel": ("Overflow mark", "So large that it marks an overflow of a 32-bit register, not a load."),
-    "duplicate": ("Repeat", "The same entity, time and value as a row that was kept. One copy is enough."),
+    "duplicate": ("Repeat", "It repeats the entity and time of a row that was kept. One copy is enough."),
     "conflict": ("Contradiction", "Another row gives the same entity and time a different value."),
     "low_coverage": ("Interval half empty", "Too few fine-grained samples fall into it to add them up to its energy."),
     "text_unreadable": ("Unreadable text", "The bytes of the line are not text in the encoding of the file."),
+    "superseded": ("Superseded", "A later or better row for the same place and time took its place."),
+    "record_deleted": ("Withdrawn by its source", "The source itself marks the record as deleted."),
+    "qc_suspect": ("Doubted by its source", "The source's own quality control marks the value as suspect."),
+    "value_out_of_range": ("Outside the possible range", "The value lies outside what its instrument can measure."),
 }
 """For each reason a name and one or two plain sentences."""
 

@@ -115,17 +115,14 @@ class LCLIngestor(BaseIngestor):
 
     def _judge(self, block: Block, names: Sequence[str]) -> Batch:
         key = [name for name in ("home", *_CONSTANTS) if name in names]
-        rows = parse_rows(block, names, _columns(key, self.ts_convention))
-        odd = ~pl.all_horizontal(pl.col("plain"), pl.col("key", "ts_utc", "energy_kwh").is_not_null())
+        rows = parse_rows(block, names, _columns(key))
+        # A block has a few dozen homes and some thousand stamps, so both are worked out once and joined.
+        for facts in (self._entities(rows["key"].unique(), key), _instants(rows["stamp"].unique(), self.ts_convention)):
+            rows = rows.join(facts, on=facts.columns[0], how="left", nulls_equal=True, maintain_order="left")
+        odd = ~pl.all_horizontal("plain", pl.col("key", "ts_utc", "energy_kwh").is_not_null()) | pl.col("surplus")
         faults = _faults(block, names, rows.filter(odd.fill_null(value=True))["line"])
-        homes = self._entities(rows["key"].unique(), key)
-        candidates = (
-            rows.drop("plain")
-            .with_columns(interval_mins=pl.lit(30, dtype=pl.Int16), fault=faults)
-            .join(homes, on="key", how="left", nulls_equal=True, maintain_order="left")
-            .drop("key")
-        )
-        readings, rejected = check_readings(candidates, "lcl")
+        candidates = rows.with_columns(interval_mins=pl.lit(30, dtype=pl.Int16), fault=faults)
+        readings, rejected = check_readings(candidates.drop("key", "stamp", "plain", "surplus"), "lcl")
         raw = pl.Series("raw", raw_text(block, rejected["line"]), dtype=pl.String)
         return Batch(readings, rejected.with_columns(raw), rows.height, block.sha256)
 
@@ -148,19 +145,31 @@ class LCLIngestor(BaseIngestor):
 _SEPARATOR: Final = "\x1f"  # ASCII's unit separator: in no field of a text that anybody typed
 
 
-def _columns(key: Sequence[str], ts_convention: TsConvention) -> list[pl.Expr]:
-    """Return ``key``, ``ts_utc`` and ``energy_kwh`` as far as they can be read, and which rows need a second look."""
-    stamp = pl.col("stamp").str.strip_chars()
-    ts = stamp.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
+def _columns(key: Sequence[str]) -> list[pl.Expr]:
+    """Return the fields that stand for a row: whose, when, how much, and whether there is one field too many."""
     joined = pl.concat_str([pl.col(name).str.strip_chars() for name in key], separator=_SEPARATOR)
-    length = stamp.str.len_bytes()
-    whole_seconds = (length == 27) & stamp.str.ends_with(".0000000")
     return [
         joined.cast(pl.Categorical).alias("key"),
-        (ts.dt.replace_time_zone("UTC") - pl.duration(minutes=30 if ts_convention == "end" else 0)).alias("ts_utc"),
+        pl.col("stamp").cast(pl.Categorical),
         pl.col("value").str.strip_chars().cast(pl.Float64, strict=False).alias("energy_kwh"),
-        (pl.col("_overflow").is_null() & (whole_seconds | (length == 19))).alias("plain"),
-    ]  # fmt: skip
+        pl.col("_overflow").is_not_null().alias("surplus"),
+    ]
+
+
+def _instants(stamps: pl.Series, ts_convention: TsConvention) -> pl.DataFrame:
+    """Return ``ts_utc`` of each stamp, null where it cannot be read, and whether it is ``plain``: to a whole second."""
+    text = stamps.cast(pl.String).str.strip_chars()
+    shift = pl.duration(minutes=30 if ts_convention == "end" else 0)
+    parsed = pl.DataFrame({"stamp": stamps, "text": text, "ts_utc": _to_datetime(text)})
+    return parsed.select(
+        "stamp",
+        pl.col("ts_utc").dt.replace_time_zone("UTC") - shift,
+        plain=pl.col("text").str.slice(19).is_in(_NO_FRACTION),
+    )
+
+
+def _to_datetime(stamps: pl.Series) -> pl.Series:
+    return stamps.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us")
 
 
 def _faults(block: Block, names: Sequence[str], lines: pl.Series) -> pl.Expr:

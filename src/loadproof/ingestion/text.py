@@ -16,8 +16,8 @@ __all__ = ["BLOCK_BYTES", "Block", "find_columns", "parse_rows", "raw_text", "re
 
 logger = logging.getLogger(__name__)
 
-BLOCK_BYTES: Final = 32 * 2**20
-"""Large enough that the cost per block vanishes, small enough that two at once stay far below a gigabyte."""
+BLOCK_BYTES: Final = 16 * 2**20
+"""Large enough that the cost per block vanishes, small enough to stay in the allocator's hands: fewer page faults."""
 
 
 @dataclass(frozen=True)

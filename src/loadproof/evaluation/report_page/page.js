@@ -23,7 +23,7 @@
       font,
       view: { stroke: null },
       mark: { color: accent },
-      range: { category: tokens("m", 7), diverging: tokens("c", 5), heatmap: ramp, ramp },
+      range: { category: tokens("m", 8), diverging: tokens("c", 5), heatmap: ramp, ramp },
       axis: {
         domainColor: line, tickColor: line, gridColor: grid, labelColor: soft, titleColor: soft, labelFontSize: 11.5,
         titleFontSize: 11.5, titleFontWeight: 400, labelPadding: 6, labelSeparation: 8, titlePadding: 10, labelOverlap: true, labelLimit: small ? 110 : 200,

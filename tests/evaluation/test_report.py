@@ -1,0 +1,245 @@
+import json
+import re
+from html.parser import HTMLParser
+from typing import get_args
+
+import numpy as np
+import polars as pl
+import pytest
+import vl_convert
+from tests.evaluation.report_fixtures import HOSTILE, make_forecasts, make_metrics, make_readings, make_summary
+
+from loadproof.evaluation.report import ReportContent, build_report
+from loadproof.evaluation.report_words import DATASETS, REASONS, count_words, figure_words, share_words
+from loadproof.schema import FORECASTS, METRICS, Dataset, Reason
+
+VOID = {"meta", "wbr", "br", "link", "img", "input", "hr"}
+ANCHORS = ["summary", "ingest", "coverage", "typical", "forecasts", "metrics", "calibration", "errors"]
+
+
+class Page(HTMLParser):
+    """What a browser would find: tags with attributes, text, and whether every tag is closed in order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.text, self.open, self.crossed = [], [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.crossed.append(tag)
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in {"script", "style"}:
+            self.text.append(data)
+
+
+def specs_of(html):
+    return [json.loads(text) for text in re.findall(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)]
+
+
+def said(html):
+    return " ".join("".join(Page(html).text).split())
+
+
+@pytest.fixture(scope="module")
+def content():
+    rng = np.random.default_rng(7)
+    readings = make_readings(rng)
+    return ReportContent(
+        summaries=[make_summary()],
+        readings=readings,
+        forecasts=make_forecasts(readings),
+        metrics=make_metrics(rng),
+        provenance={"version": "0.1.0", "seed": "7"},
+    )
+
+
+@pytest.fixture(scope="module")
+def html(content):
+    return build_report(content)
+
+
+@pytest.fixture(scope="module")
+def empty():
+    return build_report(ReportContent())
+
+
+def test_every_chapter_is_there_and_in_the_contents(html):
+    tags = Page(html).tags
+    assert [attrs["id"] for tag, attrs in tags if tag == "section"] == ANCHORS
+    assert {attrs["href"] for tag, attrs in tags if tag == "a"} >= {f"#{anchor}" for anchor in ANCHORS}
+
+
+def test_every_tag_is_closed_in_order(html, empty):
+    for page in (Page(html), Page(empty)):
+        assert (page.crossed, page.open) == ([], [])
+
+
+def test_the_page_loads_nothing(html):
+    page = Page(html)
+    addresses = [attrs[name] for _, attrs in page.tags for name in ("src", "href", "srcset", "data") if name in attrs]
+    assert all(address.startswith("#") for address in addresses)
+    assert not any(tag in {"link", "img", "iframe", "object", "embed"} for tag, _ in page.tags)
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL).group(1)
+    assert "@import" not in style
+    assert "url(" not in style
+    policy = next(attrs["content"] for tag, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in json.dumps(specs_of(html))
+
+
+def test_the_libraries_stand_in_the_page_once_and_it_stays_small(html):
+    assert html.count("window.vegaEmbed") == 1
+    assert len(html.encode()) < 2_500_000
+
+
+def test_every_chart_is_drawn_without_an_error(html):
+    specs = specs_of(html)
+    assert len(specs) == 20  # 1 year, 2 of coverage, 2 seasons of day and week, 3 fans, 6 of metrics, 4 of errors
+    for spec in specs:
+        assert vl_convert.vegalite_to_svg(spec).startswith("<svg")
+
+
+def test_every_figure_has_a_title_a_reading_aid_and_an_alternative_text(html):
+    figures = re.findall(r"<figure>(.*?)</figure>", html, re.DOTALL)
+    assert all("<h3>" in figure and "<figcaption><p>" in figure for figure in figures)
+    charts = [attrs for tag, attrs in Page(html).tags if attrs.get("class") == "chart"]
+    assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in charts)
+
+
+def test_every_axis_of_numbers_says_its_unit_or_clock(html):
+    titles = set(
+        re.findall(
+            r'"title":"([^"]+)"',
+            "".join(json.dumps(s, ensure_ascii=False) for s in specs_of(html)).replace('": "', '":"'),
+        )
+    )
+    assert {"kWh per half hour", "Time of day (UK local)", "MAE (kWh per half hour)", "MASE (no unit)"} <= titles
+
+
+def test_the_summary_names_the_best_model_with_its_interval(html):
+    text = said(html)
+    assert "The best of 2 models forecasts 3 homes with a CRPS of 0.0" in text
+    assert "It is sharp, with a 95 % interval of" in text
+    assert "version0.1.0" in text.replace(" ", "")
+
+
+def test_windows_shown_are_chosen_by_a_rule_that_the_page_tells(html):
+    text = said(html)
+    assert "at the 10th, 50th and 95th percentile, by nearest rank" in text
+    assert "rank 3 of 30" in text
+    assert "rank 29 of 30" in text
+
+
+def test_a_hostile_name_is_text_wherever_it_comes_from(content):
+    evil = make_readings(np.random.default_rng(7), homes=(HOSTILE,))
+    summary = make_summary() | {
+        "sources": [{"name": HOSTILE}],
+        "rejected_by_reason": {HOSTILE: 3},
+        "settings": {HOSTILE: HOSTILE},
+    }
+    page = build_report(
+        ReportContent(
+            summaries=[summary],
+            readings=evil.with_columns(dataset=pl.lit(HOSTILE)),
+            forecasts=make_forecasts(evil, models=(HOSTILE,)),
+            metrics=make_metrics(np.random.default_rng(7), models=(HOSTILE,), homes=(HOSTILE,), dataset=HOSTILE),
+            provenance={HOSTILE: HOSTILE},
+        )
+    )
+    parsed = Page(page)
+    assert HOSTILE not in page
+    assert (parsed.crossed, parsed.open) == ([], [])
+    assert HOSTILE in "".join(parsed.text)
+    assert HOSTILE in json.dumps(specs_of(page))
+    assert sum(tag == "script" and not attrs for tag, attrs in parsed.tags) == 2
+
+
+def test_a_page_of_nothing_says_what_each_chapter_lacks(empty):
+    text = said(empty)
+    assert specs_of(empty) == []
+    assert "Nothing has been read yet" in text
+    for lack in (
+        "it cannot say what was read or set aside",
+        "it cannot say how complete they are",
+        "it cannot draw a typical day or week",
+        "No forecasts were given to this page",
+        "it cannot say how good the forecasts are",
+        "it cannot say whether the bands hold what they promise",
+        "it cannot say at what times the errors happen",
+        "No version, seed or data hash was recorded",
+    ):
+        assert lack in text
+
+
+def test_empty_tables_are_as_good_as_none(content):
+    page = build_report(
+        ReportContent(
+            readings=content.readings.head(0),
+            forecasts=pl.LazyFrame(schema=FORECASTS),
+            metrics=pl.DataFrame(schema=METRICS),
+        )
+    )
+    assert specs_of(page) == []
+
+
+def test_forecasts_without_readings_are_not_shown(content):
+    assert "but no readings to hold them against" in said(build_report(ReportContent(forecasts=content.forecasts)))
+
+
+def test_without_metrics_the_model_shown_is_the_one_with_the_best_windows(content):
+    page = build_report(ReportContent(readings=content.readings, forecasts=content.forecasts))
+    assert "No forecast has been scored yet" in said(page)
+    assert said(page).count("Forecasts by naive") + said(page).count("Forecasts by sharp") == 1
+
+
+def test_two_datasets_have_figures_of_their_own(content):
+    rng = np.random.default_rng(8)
+    feeders = make_readings(rng, homes=("ssen:000200200402",)).with_columns(dataset=pl.lit("ssen"))
+    of_feeders = make_metrics(rng, homes=("ssen:000200200402",), dataset="ssen")
+    page = build_report(
+        ReportContent(
+            readings=pl.concat([content.readings, feeders]),
+            forecasts=pl.concat([content.forecasts, make_forecasts(feeders)]),
+            metrics=pl.concat([content.metrics, of_feeders.with_columns(level_of_aggregation=pl.lit("feeder"))]),
+        )
+    )
+    text = said(page)
+    assert len(specs_of(page)) == 40
+    assert "Forecasts by sharp: Low Carbon London" in text
+    assert "Forecasts by sharp: SSEN low-voltage feeders" in text
+    assert "Spread of MASE over feeders: SSEN low-voltage feeders" in text
+
+
+def test_simulated_samples_are_called_simulated(html):
+    assert "Simulated data" not in said(html)
+    assert "its figures say nothing about real homes" in said(
+        build_report(ReportContent(summaries=[make_summary(mode="samples")]))
+    )
+
+
+def test_more_than_ten_source_files_are_folded_away():
+    folded, open_ = (build_report(ReportContent(summaries=[make_summary(sources=n)])) for n in (11, 10))
+    assert "<summary>All 11 source files</summary>" in folded
+    assert "<details>" not in open_
+
+
+def test_every_reason_is_explained_and_every_dataset_named():
+    assert set(DATASETS) == set(get_args(Dataset))
+    assert set(REASONS) == set(get_args(Reason))
+
+
+def test_the_same_content_gives_the_same_page(content, html):
+    assert build_report(content) == html
+
+
+def test_figures_read_well():
+    assert [count_words(n) for n in (940, 38412, 2_291_000)] == ["940", "38,412", "2.29 million"]
+    assert [figure_words(x) for x in (0.07981, 1.5, 12345.0, None)] == ["0.0798", "1.50", "12,345", "–"]
+    assert [share_words(x, 2) for x in (0.5, 0.000001, 0.0)] == ["50.00\u00a0%", "under 0.01\u00a0%", "0.00\u00a0%"]

@@ -1,0 +1,49 @@
+import re
+from pathlib import Path
+
+from loadproof.baselines import BASELINES
+from loadproof.cli import Convention, Layout, Source
+from loadproof.config import ExperimentConfig, read_config
+from loadproof.ingestion import INGESTORS
+from loadproof.ingestion.lcl import LCLLayout, TsConvention
+from loadproof.runner.stages import STAGES, StageName
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "src" / "loadproof").rglob("*.py"))
+
+
+def names(literal):
+    return set(literal.__args__)
+
+
+def test_every_vocabulary_is_said_once():
+    assert {source.value for source in Source} == set(INGESTORS)
+    assert {layout.value for layout in Layout} == names(LCLLayout)
+    assert {convention.value for convention in Convention} == names(TsConvention)
+    assert set(STAGES) == names(StageName)
+
+
+def test_each_baseline_goes_by_the_name_it_is_listed_under():
+    assert [build().name for build in BASELINES.values()] == list(BASELINES)
+
+
+def test_the_committed_params_are_valid_and_name_every_section():
+    text = (ROOT / "params.yaml").read_text()
+    read_config(ROOT / "params.yaml")
+    assert set(re.findall(r"^(\w+):", text, re.MULTILINE)) == set(ExperimentConfig.model_fields)
+
+
+def test_no_file_is_a_grab_bag_and_none_catches_everything():
+    for path in SOURCES:
+        assert path.stem not in {"utils", "helpers", "common", "misc"}
+        assert not re.search(r"except( Exception| BaseException)?:", path.read_text()), path
+
+
+def test_the_environment_is_read_by_the_config_alone():
+    readers = [path.name for path in SOURCES if re.search(r"os\.environ|getenv", path.read_text())]
+    assert readers == []
+
+
+def test_chance_is_an_argument_everywhere():
+    for path in SOURCES:
+        assert not re.search(r"np\.random\.(?!Generator|default_rng)|import random\b", path.read_text()), path

@@ -1,0 +1,92 @@
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import click
+import pytest
+from typer.main import get_command
+
+from loadproof.cli import app
+from loadproof.config import Environment
+from loadproof.schema import Reason
+
+ROOT = Path(__file__).parents[1]
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def leaves(command, names=("loadproof",)):
+    members = getattr(command, "commands", {})
+    if not members:
+        yield " ".join(names), command
+    for name, member in members.items():
+        yield from leaves(member, (*names, name))
+
+
+COMMANDS = dict(leaves(get_command(app)))
+
+
+def test_the_page_of_commands_is_what_the_command_line_prints():
+    code = "import runpy; print(runpy.run_path('docs/make_commands.py')['render']())"
+    printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert printed.rstrip() == (ROOT / "docs" / "commands.md").read_text().rstrip()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_an_example_that_it_could_run(name):
+    text = COMMANDS[name].help
+    (example,) = re.findall(r"Example: (.+)", text)
+    assert example.startswith(name)
+    words = example.split()[len(name.split()) :]
+    COMMANDS[name].make_context(name, words)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_help(name):
+    for parameter in COMMANDS[name].params:
+        assert isinstance(parameter, click.Argument) or parameter.help, parameter.name
+
+
+def test_every_reason_is_explained():
+    page = (ROOT / "docs" / "data-sources.md").read_text()
+    assert [reason for reason in get_args(Reason) if f"`{reason}`" not in page] == []
+
+
+def test_the_example_environment_lists_every_variable():
+    text = (ROOT / ".env.example").read_text()
+    for field in set(Environment.model_fields) - {"ci", "github_actions"}:
+        assert field.upper() in text
+    for name in ("CI", "GITHUB_ACTIONS"):
+        assert name in text
+
+
+def test_the_figures_in_the_readme_and_on_the_results_page_are_the_kept_ones():
+    make = script("make_results")
+    figures = json.loads(make.FIGURES.read_text())
+    readme = (ROOT / "README.md").read_text()
+    assert make.between(readme, make.table(figures, make.BRIEF)) == readme
+    assert make.page(figures) == (ROOT / "docs" / "results" / "baselines.md").read_text()
+
+
+def test_the_kept_figures_come_from_real_homes():
+    run = json.loads(script("make_results").FIGURES.read_text())["run"]
+    assert (run["mode"], run["test_windows"]) == ("files", 11_559)
+
+
+def test_the_readme_stays_within_120_lines():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
