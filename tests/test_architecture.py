@@ -2,10 +2,11 @@ import re
 from pathlib import Path
 
 from loadproof.baselines import BASELINES
-from loadproof.cli import Convention, Layout, Source
+from loadproof.cli import Convention, Downloads, Layout, Source
 from loadproof.config import ExperimentConfig, read_config
 from loadproof.ingestion import INGESTORS
 from loadproof.ingestion.lcl import LCLLayout, TsConvention
+from loadproof.ingestion.sources import SOURCES, Downloadable
 from loadproof.runner.stages import STAGES, StageName
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +20,7 @@ def names(literal):
 def test_every_vocabulary_is_said_once():
     assert {source.value for source in Source} == set(INGESTORS)
     assert {layout.value for layout in Layout} == names(LCLLayout)
+    assert {source.value for source in Downloads} == set(SOURCES) == names(Downloadable)
     assert {convention.value for convention in Convention} == names(TsConvention)
     assert set(STAGES) == names(StageName)
 

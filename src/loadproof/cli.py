@@ -10,18 +10,30 @@ from typing import Annotated, Any
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from loadproof import __version__
 from loadproof.baselines import BASELINES
 from loadproof.config import Environment, ExperimentConfig, ForecastConfig, SampleMode, build_section, read_config
 from loadproof.errors import LoadproofError
+from loadproof.ingestion.download import Progress as Step
 from loadproof.ingestion.lcl import LCLIngestor
+from loadproof.runner.download import fetch_source
 from loadproof.runner.forecast import evaluate, forecast
 from loadproof.runner.ingest import IngestReport, ingest
 from loadproof.runner.report import report
 from loadproof.runner.stages import STAGES, run_stage
+from loadproof.runner.weather import WeatherReport, ingest_weather
 from loadproof.store import Store
 
 __all__ = ["app", "main"]
@@ -53,6 +65,15 @@ class Source(StrEnum):
     lcl = "lcl"
 
 
+class Downloads(StrEnum):
+    """What can be fetched."""
+
+    lcl = "lcl"
+    ukdale = "ukdale"
+    ssen = "ssen"
+    weather = "weather"
+
+
 class Convention(StrEnum):
     """Which end of its half hour a stamp marks."""
 
@@ -78,6 +99,7 @@ UseSamples = Annotated[
         help="Take the bundled samples; default: USE_SAMPLES, else CI.",
     ),
 ]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail on the first part that cannot be read; take no others.")]
 ProcessedRoot = Annotated[Path, typer.Option(help="Folder of the readings.")]
 OutputDir = Annotated[Path, typer.Option(help="Folder of the run: forecasts, metrics, report.")]
 DatasetOption = Annotated[Source, typer.Option(help="Whose readings.")]
@@ -89,12 +111,17 @@ def main() -> None:
     try:
         app()
     except LoadproofError as error:
-        errors.print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        _print_error(str(error))
         sys.exit(1)
     except OSError as error:
-        mend = "nothing was put in place; free space or mend the permissions, then run the same command again"
-        errors.print(f"error: {error}; {mend}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        _print_error(
+            f"{error}; free space or mend the permissions, then run the same command again: it goes on from here"
+        )
         sys.exit(1)
+
+
+def _print_error(message: str) -> None:
+    errors.print(f"error: {message}", style="bold red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_version(value: bool) -> None:
@@ -133,6 +160,7 @@ def ingest_lcl(
     accept_conflicts: Annotated[
         bool, typer.Option("--accept-conflicts", help="Set contradicting rows aside instead of failing.")
     ] = False,
+    strict: Strict = False,
 ) -> None:
     """Ingest Low Carbon London homes.
 
@@ -146,9 +174,59 @@ def ingest_lcl(
         mode=mode,
         max_rejected_share=max_rejected_share,
         accept_conflicts=accept_conflicts,
+        strict=strict,
         track=_bar,
     )
-    _show_ingest(done, output_root)
+    _show_readings(done, output_root)
+
+
+@ingest_app.command("weather")
+def ingest_weather_command(
+    *,
+    input_root: InputRoot = DEFAULTS.data.input_root,
+    output_root: OutputRoot = DEFAULTS.data.processed_root,
+    use_samples: UseSamples = None,
+    max_rejected_share: MaxRejected = DEFAULTS.data.max_rejected_share,
+    keep_suspect: Annotated[
+        bool, typer.Option("--keep-suspect", help="Keep values that the Met Office's quality control doubts.")
+    ] = False,
+) -> None:
+    """Ingest Met Office MIDAS Open files, or Kaggle's weather_hourly_darksky.csv, into data/weather.
+
+    Example: loadproof ingest weather --input-root data/raw
+    """
+    root, mode = _input(input_root, use_samples)
+    store = Store(output_root)
+    done = ingest_weather(
+        root, store, mode=mode, max_rejected_share=max_rejected_share, keep_suspect=keep_suspect, track=_bar
+    )
+    counts = {**done.rejected_by_reason, **done.values_set_aside}
+    _show_ingest(done, counts, ("stations", ", ".join(done.stations)))
+    console.print(f"weather: {store.weather_root}", soft_wrap=True)
+
+
+@app.command("download")
+def download_command(
+    source: Annotated[Downloads, typer.Argument(help="Which source to fetch.")],
+    *,
+    to: Annotated[Path, typer.Option(help="Folder of all raw data; makes the source's own.")] = Path("data/raw"),
+    force: Annotated[bool, typer.Option("--force", help="Fetch again what is there.")] = False,
+) -> None:
+    """Fetch a source's published files; what broke off is continued.
+
+    Example: loadproof download lcl --to data/raw
+    """
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(step: Step) -> None:
+            if step.name not in tasks:
+                tasks[step.name] = progress.add_task(step.name, total=step.total_bytes)
+            progress.update(tasks[step.name], completed=step.done_bytes)
+
+        fetch_source(source.value, to, token=Environment().ceda_token_text, force=force, tell=console.print, show=show)
+    console.print(f"{source.value}: {to / source.value}", soft_wrap=True)
 
 
 @app.command("forecast")
@@ -173,7 +251,7 @@ def forecast_command(
     if _mode(use_samples, f"readings come from {processed_root}") == "samples" and not store.read_summary(
         dataset.value
     ):
-        _show_ingest(_ingest_samples(store), processed_root)
+        _show_readings(_ingest_samples(store), processed_root)
     knobs = build_section(
         ForecastConfig, horizon_steps=horizon, valid_from=valid_from, test_from=test_from, test_until=test_until
     )
@@ -260,20 +338,32 @@ def _bar(items: Iterable[Any], title: str, total: int) -> Iterable[Any]:
         yield from progress.track(items, description=title, total=total)
 
 
-def _show_ingest(done: IngestReport, output_root: Path) -> None:
+def _show_ingest(done: IngestReport | WeatherReport, counts: Mapping[str, int], whose: tuple[str, str]) -> None:
     table = Table(show_header=False, title=f"{done.dataset}, from {done.mode}", title_justify="left", box=SIMPLE)
     rows = [
         ("rows read", f"{done.rows_read:,}"),
         ("written", f"{done.rows_written:,}"),
         ("set aside", f"{done.rows_rejected:,}"),
-        *((f"  {reason}", f"{count:,}") for reason, count in done.rejected_by_reason.items()),
-        ("homes", f"{done.entities:,}"),
+        *((f"  {reason}", f"{count:,}") for reason, count in counts.items()),
+        whose,
         ("span", f"{done.first_ts_utc} to {done.last_ts_utc}"),
     ]
     for row in rows:
         table.add_row(*row)
     console.print(table)
+
+
+def _show_readings(done: IngestReport, output_root: Path) -> None:
+    """Print what an ingest did; exit with 1 where a part could not be read, although the others are in."""
+    _show_ingest(done, done.rejected_by_reason, ("entities", f"{done.entities:,}"))
     console.print(f"readings: {output_root}/dataset={done.dataset}", soft_wrap=True)
+    for part in done.broken:
+        _print_error(part["error"])
+    if done.broken:
+        _print_error(
+            f"{len(done.broken)} part(s) could not be read; the others are in. --strict would have kept all out"
+        )
+        raise typer.Exit(1)
 
 
 def _show_metrics(rows: Sequence[Mapping[str, Any]]) -> None:

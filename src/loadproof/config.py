@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from loadproof.errors import ConfigError
@@ -113,6 +113,12 @@ class Environment(BaseSettings):
     use_samples: bool | None = None
     ci: str = ""
     github_actions: str = ""
+    ceda_token: SecretStr | None = None
+
+    @property
+    def ceda_token_text(self) -> str | None:
+        """CEDA's access token, for the one call that sends it."""
+        return self.ceda_token.get_secret_value() if self.ceda_token else None
 
     @property
     def on_ci(self) -> str | None:

@@ -29,12 +29,16 @@ __all__ = [
     "Checked",
     "Dataset",
     "EnergyReading",
+    "Ingested",
     "Reason",
     "check_readings",
     "set_repeats_aside",
 ]
 
 Dataset = Literal["lcl", "ukdale", "ssen"]
+
+Ingested = Dataset | Literal["weather"]
+"""What an ingest can bring in: the datasets of readings, and the weather beside them."""
 
 LEVELS: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 """Quantile levels of every forecast; symmetric, so that they hold the 50, 80 and 90 % bands."""
@@ -274,9 +278,7 @@ def check_readings(candidates: pl.DataFrame, dataset: Dataset) -> Checked:
     sound = candidates.select(
         pl.col("fault").is_null() & ~pl.any_horizontal(rule.fill_null(value=False) for rule in broken.values())
     ).to_series()
-    reason = pl.col("fault")
-    for name, rule in broken.items():
-        reason = pl.when(reason.is_null() & rule).then(pl.lit(name)).otherwise(reason)
+    reason = pl.coalesce("fault", *(pl.when(rule).then(pl.lit(name)) for name, rule in broken.items()))
     faulty = candidates.filter(~sound).with_columns(reason=reason)
     readings = candidates.filter(sound).drop("fault") if faulty.height else candidates.drop("fault")
     readings, repeated = set_repeats_aside(readings)

@@ -16,6 +16,7 @@ from loadproof import __version__
 from loadproof.errors import SourceError
 from loadproof.ingestion.lcl import LCLIngestor
 from loadproof.runner.ingest import ingest
+from loadproof.staging import Stage
 from loadproof.store import Store
 
 BAD = lcl_line(stamp="2013-01-21 12:37:27.0000000", value="Null")
@@ -54,7 +55,7 @@ def test_the_summary_on_disk_holds_the_report_with_the_digest_of_each_source(lcl
     raw = (root / "lcl" / "LCL-June2015v2_0.csv").read_bytes()
     assert summary["sources"] == [
         {"name": "LCL-June2015v2_0.csv", "bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest(),
-         "rows_read": 3840, "rows_rejected": 0}
+         "rows_read": 3840, "rows_rejected": 0, "months": ["2013-01", "2013-02"]}
     ]  # fmt: skip
     assert summary["loadproof_version"] == __version__
 
@@ -167,3 +168,139 @@ def test_a_run_killed_at_any_moment_and_started_again_ends_in_the_same_bytes(lcl
     subprocess.run(command, check=True, capture_output=True)
     assert digests(out) == expected
     assert not list((out / ".staging").glob("lcl-*"))
+
+
+class Adding(LCLIngestor):
+    """A source that publishes bit by bit, as SSEN does a day at a time."""
+
+    adds = True
+    conflicts_are_expected = True
+
+
+def add(root, out, **options):
+    return ingest(Adding(root), Store(out / "processed"), **{"mode": "files", "max_rejected_share": 0.5, **options})
+
+
+HOURS = ("01:00", "01:30", "02:00")
+
+
+def days(*numbers):
+    """One part a day of one home in 2013, three half hours each."""
+    return [
+        [lcl_line(stamp=f"2013-{month:02d}-{day:02d} {hour}:00.0000000", value=f" {value} ") for hour in HOURS]
+        for month, day, value in numbers
+    ]  # fmt: skip
+
+
+def rename(root, number, name):
+    (root / "lcl" / f"LCL-June2015v2_{number}.csv").rename(root / "lcl" / f"LCL-June2015v2_{name}.csv")
+
+
+def energy(out):
+    frame = Store(out / "processed").scan_readings("lcl").sort("ts_utc").collect()
+    return [round(value, 3) for value in frame["energy_kwh"]]
+
+
+def test_a_day_that_arrives_late_joins_the_others_and_rewrites_no_other_month(lcl_root, tmp_path):
+    out = tmp_path / "out"
+    root = lcl_root(*days((1, 5, 0.1), (2, 5, 0.2)))
+    add(root, out)
+    january = out / "processed" / "dataset=lcl" / "month=2013-01" / "part-00000.parquet"
+    before = january.stat().st_ino, january.read_bytes()
+    for file in (root / "lcl").iterdir():
+        file.unlink()
+    lcl_root(*days((2, 6, 0.3)))
+    rename(root, 0, 2)
+    report = add(root, out)
+    assert energy(out) == [0.1] * 3 + [0.2] * 3 + [0.3] * 3
+    assert (january.stat().st_ino, january.read_bytes()) == before
+    assert (report.rows_read, report.rows_written, len(report.sources)) == (9, 9, 3)
+    assert report.months == {"2013-01": 3, "2013-02": 6}
+
+
+def test_a_republished_day_replaces_its_own_rows_and_what_was_set_aside_of_it(lcl_root, tmp_path):
+    out = tmp_path / "out"
+    (first, second) = days((1, 5, 0.1), (1, 6, 0.2))
+    root = lcl_root([*first, BAD], [*second, second[0]])
+    assert add(root, out).rejected_by_reason == {"duplicate": 1, "null_off_grid": 1}
+    (root / "lcl" / "LCL-June2015v2_1.csv").unlink()
+    lcl_root(*days((1, 5, 0.9)))
+    report = add(root, out)
+    assert energy(out) == [0.9] * 3 + [0.2] * 3
+    assert report.rejected_by_reason == {"duplicate": 1}
+    assert report.rows_read == 7
+
+
+def test_adding_day_by_day_ends_in_the_bytes_of_one_ingest_of_all_days(lcl_root, tmp_path):
+    every = days((1, 5, 0.1), (1, 6, 0.2), (2, 1, 0.3))
+    root = lcl_root(*every)
+    add(root, tmp_path / "once")
+    for number in range(3):
+        for file in (root / "lcl").iterdir():
+            file.unlink()
+        lcl_root(every[number])
+        if number:
+            rename(root, 0, number)
+        add(root, tmp_path / "daily")
+    once, daily = digests(tmp_path / "once"), digests(tmp_path / "daily")
+    assert {name for name in once if once[name] != daily.get(name)} == set()
+
+
+def test_a_late_row_that_contradicts_one_at_rest_takes_both_aside_with_their_values(lcl_root, tmp_path):
+    out = tmp_path / "out"
+    root = lcl_root(*days((1, 5, 0.1)))
+    add(root, out)
+    (root / "lcl" / "LCL-June2015v2_0.csv").unlink()
+    lcl_root(days((1, 5, 0.7))[0][:1])
+    rename(root, 0, 1)
+    report = add(root, out, max_rejected_share=1)
+    assert energy(out) == [0.1, 0.1]
+    aside = pl.read_parquet(out / "rejected" / "lcl").rows(named=True)
+    assert [(row["line"], row["reason"]) for row in aside] == [(0, "conflict"), (2, "conflict")]
+    assert aside[0]["raw"].startswith("lcl:MAC000002,2013-01-05 00:30:00.000000")
+    assert report.rows_read == 4
+
+
+def test_a_broken_part_is_reported_and_the_others_are_ingested(lcl_root, tmp_path):
+    root = lcl_root(two_homes(days=2), b"")
+    report = run(root, tmp_path / "out")
+    assert report.rows_written == 192
+    name = "LCL-June2015v2_1.csv"
+    assert report.broken == [
+        {"name": name, "error": f"{name}, line 1: the file is empty; fetch it again or remove it"},
+    ]
+    with pytest.raises(SourceError, match="line 1: the file is empty"):
+        run(root, tmp_path / "strict", strict=True)
+    assert digests(tmp_path / "strict") == {}
+
+
+def test_a_part_that_breaks_later_keeps_the_rows_it_once_gave(lcl_root, tmp_path):
+    lines = two_homes(days=2)
+    root = lcl_root(lines[:96], lines[96:])
+    run(root, tmp_path / "out")
+    (root / "lcl" / "LCL-June2015v2_1.csv").write_bytes(b"")
+    report = run(root, tmp_path / "out")
+    assert report.rows_written == 192
+    assert [part["name"] for part in report.broken] == ["LCL-June2015v2_1.csv"]
+
+
+def test_a_swap_that_was_cut_off_is_finished_before_anything_else(lcl_root, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run(lcl_root(two_homes(days=2)), out)
+    swapped = []
+
+    def cut_off(self, new, old):
+        if swapped:
+            raise KeyboardInterrupt
+        swapped.append(new)
+        new.rename(old) if not old.exists() else (self._discard(old), new.rename(old))
+
+    root = lcl_root(two_homes())
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Stage, "_swap", cut_off)
+        run(root, out)
+    with pytest.raises(SourceError, match="no Low Carbon London files"):
+        run(tmp_path, out)
+    run(lcl_root(two_homes(days=1)), out)
+    assert json.loads((out / "summaries" / "ingest_lcl.json").read_text())["months"] == {"2013-01": 96}
+    assert pl.read_parquet(out / "processed", hive_partitioning=True).height == 96

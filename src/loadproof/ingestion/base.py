@@ -15,6 +15,12 @@ class BaseIngestor(ABC):
 
     dataset: ClassVar[Dataset]
 
+    adds: ClassVar[bool] = False
+    """Whether what an earlier ingest brought from files that are not there now stays; else an ingest is the whole."""
+
+    conflicts_are_expected: ClassVar[bool] = False
+    """Whether the source is known to contradict itself; then a conflict is set aside and fails nothing."""
+
     @property
     @abstractmethod
     def settings(self) -> Mapping[str, str]:

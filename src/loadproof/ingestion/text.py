@@ -148,7 +148,10 @@ def _split_slowly(block: Block, columns: Sequence[str], skipped: int, quote_char
             rows.append([None] * len(columns))
             continue
         quoted = quote_char is not None and quote_char in text
-        fields = next(csv.reader([text], quotechar=quote_char), []) if quoted else text.split(",")
+        try:
+            fields = next(csv.reader([text], quotechar=quote_char), []) if quoted else text.split(",")
+        except csv.Error:  # a field beyond csv's limit, or a bare carriage return beside a quote
+            fields = []
         padded: list[str | None] = [*(field or None for field in fields), *[None] * len(columns)]
         rows.append(padded[: len(columns)])
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String()), orient="row")

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from loadproof import __version__
 from loadproof.errors import SourceError
@@ -15,16 +15,24 @@ from loadproof.ingestion.base import BaseIngestor
 from loadproof.parts import Part
 from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset
-from loadproof.store import Built, Stage, StagedPart, Store
+from loadproof.staging import Built, Kept, Stage, StagedPart, finish_commit, open_stage
+from loadproof.store import Store
 
-__all__ = ["IngestReport", "ingest", "threads"]
+__all__ = ["BrokenPart", "IngestReport", "ingest", "threads"]
 
 logger = logging.getLogger(__name__)
 
 
+class BrokenPart(NamedTuple):
+    """A part that could not be read, and why."""
+
+    name: str
+    error: str
+
+
 @dataclass(frozen=True)
 class IngestReport:
-    """What an ingest did; the summary on disk holds the same."""
+    """The dataset after an ingest; the summary on disk holds the same."""
 
     dataset: str
     mode: str
@@ -39,14 +47,21 @@ class IngestReport:
     last_ts_utc: str | None
     months: dict[str, int]
     sources: list[dict[str, Any]]
+    broken: list[dict[str, str]]
 
 
-def stage_part(ingestor: BaseIngestor, stage: Stage, part: Part) -> StagedPart:
+def stage_part(ingestor: BaseIngestor, stage: Stage, part: Part) -> StagedPart | BrokenPart:
     """Stage one part, unless an earlier run did; a function of small values, so that any ``map`` can carry it."""
-    return stage.staged(part) or stage.stage_part(part, ingestor.read(part))
+    try:
+        return stage.staged(part) or stage.stage_part(part, ingestor.read(part))
+    except SourceError as error:
+        stage.forget(part)
+        return BrokenPart(part.name, str(error))
 
 
-def threads(function: Callable[[Part], StagedPart], parts: Iterable[Part]) -> Iterator[StagedPart]:
+def threads(
+    function: Callable[[Part], StagedPart | BrokenPart], parts: Iterable[Part]
+) -> Iterator[StagedPart | BrokenPart]:
     """Map with two threads: one inflates while the other parses, both outside the interpreter's lock."""
     with ThreadPoolExecutor(2) as pool:
         yield from pool.map(function, parts)
@@ -59,8 +74,9 @@ def ingest(
     mode: str,
     max_rejected_share: float,
     accept_conflicts: bool = False,
+    strict: bool = False,
     track: Track = no_track,
-    map_: Callable[..., Iterable[StagedPart]] = threads,
+    map_: Callable[..., Iterable[StagedPart | BrokenPart]] = threads,
 ) -> IngestReport:
     """Bring a source into the store, whole or not at all.
 
@@ -68,8 +84,9 @@ def ingest(
         ingestor: The source.
         store: Where its readings, set-aside rows and summary go.
         mode: ``files`` or ``samples``, for the summary; samples never take the place of files.
-        max_rejected_share: More rows set aside than this share of those read fails the ingest.
+        max_rejected_share: More rows set aside than this share of those read now fails the ingest.
         accept_conflicts: Set half hours with contradicting values aside instead of failing.
+        strict: Fail on the first part that cannot be read, instead of ingesting the others and reporting it.
         track: Shows progress.
         map_: Carries the parts; each is independent.
 
@@ -79,52 +96,84 @@ def ingest(
     dataset = ingestor.dataset
     parts = ingestor.parts()
     with store.writing(dataset):
-        _refuse_samples_over_files(store, dataset, mode)
-        stage = store.stage(dataset, _key(ingestor, parts))
-        work = map_(partial(stage_part, ingestor, stage), parts)
-        staged = list(track(work, f"reading {dataset}", len(parts)))
+        finish_commit(store, dataset)
+        old = store.read_summary(dataset)
+        _refuse_samples_over_files(store, old, mode, dataset)
+        stage = open_stage(store, dataset, _key(ingestor, parts, old))
+        results = list(track(map_(partial(stage_part, ingestor, stage), parts), f"reading {dataset}", len(parts)))
+        staged = [result for result in results if isinstance(result, StagedPart)]
+        broken = [result for result in results if isinstance(result, BrokenPart)]
+        if broken and (strict or not staged):
+            stage.abandon()
+            raise SourceError(broken[0].error)
         by_number = {part.number: part for part in parts}
         built = stage.build(
             staged,
-            lambda number, lines: ingestor.raw_lines(by_number[number], lines),
+            _kept(ingestor, old, staged, broken),
+            lambda number, lines: ingestor.raw_lines(by_number[number], lines) if lines else {},
             lambda months: track(months, f"writing {dataset}", len(months)),
         )
-        report = _report(ingestor, mode, staged, built)
-        trouble = _trouble(report, built, max_rejected_share, accept_conflicts=accept_conflicts)
-        if trouble:
+        report = _report(ingestor, mode, old, staged, broken, built)
+        accepted = accept_conflicts or ingestor.conflicts_are_expected
+        if trouble := _trouble(report, staged, built, max_rejected_share, accept_conflicts=accepted):
             stage.abandon()
             raise SourceError(trouble)
         stage.commit(built, asdict(report))
     return report
 
 
-def _key(ingestor: BaseIngestor, parts: Iterable[Part]) -> str:
+def _key(ingestor: BaseIngestor, parts: Iterable[Part], old: Mapping[str, Any] | None) -> str:
     """Name this ingest by what goes into it, so that a killed run is taken up and another input starts anew."""
-    facts = [__version__, dict(ingestor.settings), [(p.name, p.size_bytes, p.stamp) for p in parts]]
+    before = old["sources"] if old and ingestor.adds else []
+    facts = [__version__, dict(ingestor.settings), [(p.name, p.size_bytes, p.stamp) for p in parts], before]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _refuse_samples_over_files(store: Store, dataset: Dataset, mode: str) -> None:
-    summary = store.read_summary(dataset)
-    if mode == "samples" and summary is not None and summary["mode"] != "samples":
+def _refuse_samples_over_files(store: Store, old: Mapping[str, Any] | None, mode: str, dataset: Dataset) -> None:
+    if mode == "samples" and old is not None and old["mode"] != "samples":
         raise SourceError(
             f"{store.root}: holds real {dataset} readings, which a sample run would replace; "
             "name another folder with --output-root, or pass --no-use-samples"
         )
 
 
-def _report(ingestor: BaseIngestor, mode: str, staged: list[StagedPart], built: Built) -> IngestReport:
-    sources = [
+def _kept(
+    ingestor: BaseIngestor, old: Mapping[str, Any] | None, staged: Sequence[StagedPart], broken: Sequence[BrokenPart]
+) -> Kept:
+    """Return what stays as it was: broken parts' old rows, and of a source that adds, all that was not read now."""
+    read = {part.name for part in staged}
+    lost = {part.name for part in broken}
+    before = [source for source in (old["sources"] if old else []) if source["name"] not in read]
+    sources = [source for source in before if ingestor.adds or source["name"] in lost]
+    if not sources or old is None:
+        return Kept()
+    gone = [source for source in old["sources"] if source not in sources]
+    touched = {month for part in staged for month in part.months} | {month for s in gone for month in s["months"]}
+    return Kept(
+        tuple(sorted(source["name"] for source in sources)),
+        tuple(month for month in sorted(old["months"]) if month not in touched),
+    )
+
+
+def _report(
+    ingestor: BaseIngestor, mode: str, old: Mapping[str, Any] | None, staged: Sequence[StagedPart],
+    broken: Sequence[BrokenPart], built: Built,
+) -> IngestReport:  # fmt: skip
+    kept = set(_kept(ingestor, old, staged, broken).sources)
+    sources = [source for source in (old["sources"] if old else []) if source["name"] in kept]
+    sources += [
         {"name": part.name, "bytes": part.size_bytes, "sha256": part.sha256, "rows_read": part.rows_read,
-         "rows_rejected": built.rejected_by_part.get(part.name, 0)}
+         "months": list(part.months)}
         for part in staged
     ]  # fmt: skip
+    for source in sources:
+        source["rows_rejected"] = built.rejected_by_source.get(source["name"], 0)
     report = IngestReport(
         dataset=ingestor.dataset,
         mode=mode,
         loadproof_version=__version__,
         settings=dict(ingestor.settings),
-        rows_read=sum(part.rows_read for part in staged),
+        rows_read=sum(source["rows_read"] for source in sources),
         rows_written=built.rows_written,
         rows_rejected=sum(built.rejected_by_reason.values()),
         rejected_by_reason=dict(built.rejected_by_reason),
@@ -132,26 +181,33 @@ def _report(ingestor: BaseIngestor, mode: str, staged: list[StagedPart], built: 
         first_ts_utc=built.first_ts_utc,
         last_ts_utc=built.last_ts_utc,
         months=dict(built.months),
-        sources=sources,
+        sources=sorted(sources, key=lambda source: str(source["name"])) if kept else sources,
+        broken=[part._asdict() for part in broken],
     )
     if report.rows_read != report.rows_written + report.rows_rejected:
         raise AssertionError(f"rows went missing: {report}")
     return report
 
 
-def _trouble(report: IngestReport, built: Built, max_rejected_share: float, *, accept_conflicts: bool) -> str | None:
+def _trouble(
+    report: IngestReport, staged: Sequence[StagedPart], built: Built, max_rejected_share: float, *,
+    accept_conflicts: bool,
+) -> str | None:  # fmt: skip
     counts = ", ".join(f"{count} {reason}" for reason, count in report.rejected_by_reason.items())
     if not report.rows_written:
-        return f"{report.dataset}: no row of {report.rows_read} could be used ({counts or 'none read'}); check it"
+        return (
+            f"{report.dataset}: no row of {report.rows_read} could be used ({counts or 'none read'}); check the input"
+        )
     if built.conflict and not accept_conflicts:
         return (
             f"{report.dataset}: {report.rejected_by_reason['conflict']} rows give one half hour two values: "
             f"{built.conflict}; mend the source, or pass --accept-conflicts to set all of them aside"
         )
-    share = report.rows_rejected / report.rows_read
-    if share > max_rejected_share:
+    read = sum(part.rows_read for part in staged)
+    rejected = sum(built.rejected_by_source.get(part.name, 0) for part in staged)
+    if rejected > max_rejected_share * read:
         return (
-            f"{report.dataset}: {report.rows_rejected} of {report.rows_read} rows ({share:.1%}) were set aside, more "
-            f"than the limit of {max_rejected_share:.1%} ({counts}); mend the source or raise --max-rejected-share"
+            f"{report.dataset}: {rejected} of {read} rows ({rejected / read:.1%}) were set aside, more than the limit "
+            f"of {max_rejected_share:.1%} ({counts}); mend the source or raise --max-rejected-share"
         )
     return None

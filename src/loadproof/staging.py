@@ -1,0 +1,376 @@
+"""An ingest on its way to the store: staged part by part, merged month by month, swapped in whole.
+
+Each step leaves a mark beside the root, so that a killed run started again skips what is done and ends in the same
+bytes. Why so: ``docs/decisions.md``.
+"""
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from loadproof.parts import Batch, Part
+from loadproof.schema import REJECTED, Checked, Dataset, set_repeats_aside
+from loadproof.store import ROWS_PER_GROUP, Store, write_atomically, write_parquet
+
+__all__ = ["Built", "Kept", "Stage", "StagedPart", "finish_commit", "open_stage"]
+
+ROWS_PER_FILE: Final = 2_000_000
+"""One file of a month: a few MB at rest, and a few hundred MB while it is sorted."""
+
+_COMMITTING: Final = "committing.json"
+
+RawLines = Callable[[int, Sequence[int]], Mapping[int, str]]
+"""Part number and line numbers to the lines' text, for rows set aside after their batch was read."""
+
+
+@dataclass(frozen=True)
+class StagedPart:
+    """What one part gave. Counts are rows."""
+
+    number: int
+    name: str
+    size_bytes: int
+    sha256: str
+    rows_read: int
+    months: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What of the dataset stays as it was: the rows of ``sources``, and all of ``months``, which are not touched."""
+
+    sources: tuple[str, ...] = ()
+    months: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Built:
+    """The dataset as it will be. Counts are rows; ``conflict`` is one contested half hour in words, or null."""
+
+    months: Mapping[str, int]
+    untouched: tuple[str, ...]
+    entities: int
+    first_ts_utc: str | None
+    last_ts_utc: str | None
+    rejected_by_reason: Mapping[str, int]
+    rejected_by_source: Mapping[str, int]
+    conflict: str | None
+
+    @property
+    def rows_written(self) -> int:
+        """The rows of all months."""
+        return sum(self.months.values())
+
+
+def open_stage(store: Store, dataset: Dataset, key: str) -> "Stage":
+    """Return the stage of the ingest ``key``, with what an earlier, killed run of it left; others' are removed."""
+    folder = store.staging_root / f"{dataset}-{key}"
+    for other in store.staging_root.glob(f"{dataset}-*"):
+        if other != folder:
+            shutil.rmtree(other)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Stage(store, dataset, folder)
+
+
+def finish_commit(store: Store, dataset: Dataset) -> None:
+    """Finish the swap that a killed run had begun, so that the dataset and its summary speak of the same rows."""
+    for folder in sorted(store.staging_root.glob(f"{dataset}-*")):
+        begun = store.read_json(folder / _COMMITTING)
+        if begun is not None:
+            Stage(store, dataset, folder).commit(_read_built(begun["built"]), begun["summary"])
+
+
+class Stage:
+    """An ingest under way, on disk beside the root; every step can be cut off and taken up again."""
+
+    def __init__(self, store: Store, dataset: Dataset, folder: Path) -> None:
+        self.store = store
+        self.dataset: Dataset = dataset
+        self.folder = folder
+        self.target = store.root / f"dataset={dataset}"
+        self.rejected = store.rejected_root / dataset
+
+    def staged(self, part: Part) -> StagedPart | None:
+        """Return what ``part`` gave if it was staged to its end."""
+        mark = self._mark(part)
+        if not mark.is_file():
+            return None
+        facts = json.loads(mark.read_text())
+        return StagedPart(**{**facts, "months": tuple(facts["months"])})
+
+    def stage_part(self, part: Part, batches: Iterable[Batch]) -> StagedPart:
+        """Write a part's batches by month; its mark comes last, and only a marked part counts."""
+        read, sha256, months = 0, "", set[str]()
+        for number, batch in enumerate(batches):
+            if batch.rows_read != batch.readings.height + batch.rejected.height:
+                raise AssertionError(f"rows went missing in batch {number} of {part.name}")
+            name = f"{part.number:05d}-{number:05d}.arrow"
+            for month, rows in _by_month(_with_contested(batch)):
+                months.add(month)
+                self._write(
+                    rows.with_columns(pl.col("energy_kwh").cast(pl.Float32)), self.folder / "months" / month / name
+                )
+            if batch.rejected.height:
+                self._write(batch.rejected.select("line", "reason", "raw"), self.folder / "rejected" / name)
+            read += batch.rows_read
+            sha256 = batch.sha256
+        done = StagedPart(part.number, part.name, part.size_bytes, sha256, read, tuple(sorted(months)))
+        write_atomically(self._mark(part), lambda beside: beside.write_text(json.dumps(asdict(done))))
+        return done
+
+    def forget(self, part: Part) -> None:
+        """Drop what a part gave before it turned out to be broken."""
+        for file in self.folder.glob(f"*/**/{part.number:05d}-*.arrow"):
+            file.unlink()
+
+    def build(
+        self, parts: Sequence[StagedPart], kept: Kept, raw_lines: RawLines, track: Callable[..., Iterable[str]]
+    ) -> Built:
+        """Merge the staged parts, and what is kept, into whole months beside the root; set rows aside likewise."""
+        mark = self.folder / "built.json"
+        if mark.is_file():
+            return _read_built(json.loads(mark.read_text()))
+        out = self.folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        sources = dict(enumerate([*_names(parts), *kept.sources]))
+        late, months, facts_of = [], dict[str, int](), _Facts()
+        touched = {month for part in parts for month in part.months} | (self._months_at_rest() - set(kept.months))
+        for month in track(sorted(touched)):
+            for number, (readings, repeated) in enumerate(self._merge(month, len(sources) - len(kept.sources), kept)):
+                # A contested half hour without a value was counted when its batch was staged.
+                late.append(repeated.filter(pl.col("energy_kwh").is_not_null()).select(_LATE))
+                if readings.is_empty():
+                    continue
+                facts_of.add(readings)
+                months[month] = months.get(month, 0) + readings.height
+                _write_month(readings, sources, out / "months" / f"month={month}" / f"part-{number:05d}.parquet")
+        for month in kept.months:
+            at_rest = pl.read_parquet(self.target / f"month={month}" / "*.parquet", columns=["entity_id", "ts_utc"])
+            facts_of.add(at_rest)
+            months[month] = at_rest.height
+        rejected = self._rejected(sources, kept, late, raw_lines)
+        write_atomically(out / "rejected" / "part-00000.parquet", lambda beside: write_parquet(rejected, beside))
+        built = Built(
+            months=dict(sorted(months.items())),
+            untouched=kept.months,
+            entities=len(facts_of.entities),
+            first_ts_utc=_iso(min(facts_of.stamps, default=None)),
+            last_ts_utc=_iso(max(facts_of.stamps, default=None)),
+            rejected_by_reason=_counts(rejected, "reason"),
+            rejected_by_source=_counts(rejected, "file"),
+            conflict=_first_conflict(rejected),
+        )
+        write_atomically(mark, lambda beside: beside.write_text(json.dumps(asdict(built))))
+        return built
+
+    def commit(self, built: Built, summary: Mapping[str, Any]) -> None:
+        """Swap the built months in for the dataset's old ones, then the rows set aside and the summary."""
+        self.store.write_json(self.folder / _COMMITTING, {"built": asdict(built), "summary": summary})
+        self.target.mkdir(parents=True, exist_ok=True)
+        for month in set(built.months) - set(built.untouched):
+            self._swap(self.folder / "out" / "months" / f"month={month}", self.target / f"month={month}")
+        for stale in self.target.iterdir():
+            if stale.name.removeprefix("month=") not in built.months:
+                self._discard(stale)
+        self._swap(self.folder / "out" / "rejected", self.rejected)
+        self.store.write_json(self.store.summary_path(self.dataset), summary)
+        shutil.rmtree(self.folder)
+
+    def abandon(self) -> None:
+        """Remove what was staged; nothing was put in place."""
+        shutil.rmtree(self.folder)
+
+    def _mark(self, part: Part) -> Path:
+        return self.folder / "parts" / f"{part.number:05d}.json"
+
+    def _write(self, frame: pl.DataFrame, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.write_ipc(path, compression="lz4")
+
+    def _months_at_rest(self) -> set[str]:
+        return {path.name.removeprefix("month=") for path in self.target.glob("month=*")}
+
+    def _merge(self, month: str, first_kept: int, kept: Kept) -> Iterator[Checked]:
+        """Yield a month's readings in order of entity and time, file by file, with the repeats set aside."""
+        files = sorted((self.folder / "months" / month).glob("*.arrow"))
+        staged = [pl.scan_ipc(file).with_columns(part=_part_number(file)) for file in files]
+        # Rows at rest come first, then parts and lines in order; the sort is stable, so that decides among repeats.
+        frames = [*self._at_rest(month, first_kept, kept), *staged]
+        if not frames:
+            return
+        index = pl.concat(
+            frame.group_by("entity_id").len().select("entity_id", "len", file=pl.lit(number, dtype=pl.UInt32)).collect()
+            for number, frame in enumerate(frames)
+        )
+        for names, numbers in _shards(index):
+            here = [frames[number].filter(pl.col("entity_id").is_in(names.implode())) for number in numbers]
+            rows = pl.concat(here, how="diagonal_relaxed").with_columns(
+                pl.col("entity_id").cast(pl.Enum(names.cast(pl.String)))
+            )
+            yield set_repeats_aside(rows.collect().sort("entity_id", "ts_utc", maintain_order=True))
+
+    def _at_rest(self, month: str, first_kept: int, kept: Kept) -> list[pl.LazyFrame]:
+        """Return the rows of the month that stay, as staged ones; ``line`` 0 tells that they came from no file now."""
+        files = sorted((self.target / f"month={month}").glob("*.parquet"))
+        if not files or not kept.sources:
+            return []
+        numbers = {name: first_kept + number for number, name in enumerate(kept.sources)}
+        rows = pl.scan_parquet(files, hive_partitioning=False).filter(pl.col("source").is_in(kept.sources))
+        return [
+            rows.select(
+                pl.lit(0, dtype=pl.UInt32).alias("line"),
+                "ts_utc",
+                "interval_mins",
+                "energy_kwh",
+                pl.col("entity_id", "extras").cast(pl.Categorical),
+                part=pl.col("source").replace_strict(numbers, return_dtype=pl.UInt32),
+            )
+        ]
+
+    def _rejected(
+        self, sources: Mapping[int, str], kept: Kept, late: Sequence[pl.DataFrame], raw_lines: RawLines
+    ) -> pl.DataFrame:
+        """Return all rows set aside, of what is kept, of the parts, and late ones, in the order of the source."""
+        columns = ["part", "line", "reason", "raw"]
+        found = [
+            pl.read_ipc(file).with_columns(part=_part_number(file)).select(columns)
+            for file in sorted((self.folder / "rejected").glob("*.arrow"))
+        ]
+        for (number,), rows in (pl.concat(late).partition_by("part", as_dict=True) if late else {}).items():
+            raw = raw_lines(number, [line for line in rows["line"] if line])
+            text = [raw.get(line, at_rest) for line, at_rest in rows.select("line", "at_rest").rows()]
+            found.append(rows.with_columns(pl.Series("raw", text, dtype=pl.String)).select(columns))
+        rows = pl.concat(found).sort("part", "line") if found else pl.DataFrame(schema={"part": pl.UInt32, **REJECTED})
+        file = pl.col("part").replace_strict(sources, return_dtype=pl.String)
+        named = rows.with_columns(file=file).select(REJECTED.names())
+        old = sorted(self.rejected.glob("*.parquet")) if kept.sources else []
+        if not old:
+            return named
+        stays = pl.read_parquet(old).filter(pl.col("file").is_in(kept.sources))
+        return pl.concat([named, stays]).unique(maintain_order=True).sort("file", maintain_order=True)
+
+    def _swap(self, new: Path, old: Path) -> None:
+        """Put the folder ``new`` in the place of ``old``; done already if ``new`` is gone."""
+        if not new.exists():
+            return
+        old.parent.mkdir(parents=True, exist_ok=True)
+        if old.exists():
+            self._discard(old)
+        new.rename(old)
+
+    def _discard(self, path: Path) -> None:
+        grave = self.folder / "old" / path.name
+        if grave.exists():
+            shutil.rmtree(grave)
+        grave.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(grave)
+
+
+# What is left of a row set aside at the merge; a row that came from no file now is told by its values.
+_LATE: Final = (
+    pl.col("part"),
+    pl.col("line"),
+    pl.col("reason"),
+    pl.concat_str(pl.col("entity_id", "ts_utc", "energy_kwh").cast(pl.String), separator=",").alias("at_rest"),
+)
+
+
+class _Facts:
+    """Whose readings there are, and from when to when."""
+
+    def __init__(self) -> None:
+        self.entities: set[str] = set()
+        self.stamps: list[dt.datetime] = []
+
+    def add(self, readings: pl.DataFrame) -> None:
+        self.entities.update(readings["entity_id"].unique().cast(pl.String))
+        self.stamps.extend(readings.select(first=pl.col("ts_utc").min(), last=pl.col("ts_utc").max()).row(0))
+
+
+def _read_built(facts: Mapping[str, Any]) -> Built:
+    return Built(**{**facts, "untouched": tuple(facts["untouched"])})
+
+
+def _names(parts: Sequence[StagedPart]) -> list[str]:
+    """Return the names by part number; the number of a broken part has an empty one."""
+    names = {part.number: part.name for part in parts}
+    return [names.get(number, "") for number in range(max(names, default=-1) + 1)]
+
+
+def _as_enum(values: pl.Series) -> pl.Series:
+    """Return categories as the sorted ones that occur, so that bytes depend on nothing else; strings as they are."""
+    if values.dtype == pl.String:
+        return values
+    return values.cast(pl.Enum(values.unique().drop_nulls().cast(pl.String).sort()))
+
+
+def _write_month(readings: pl.DataFrame, sources: Mapping[int, str], path: Path) -> None:
+    here = {number: sources[number] for number in readings["part"].unique()}
+    frame = readings.select(
+        _as_enum(readings["entity_id"]),
+        "ts_utc",
+        "interval_mins",
+        "energy_kwh",
+        source=pl.col("part").replace_strict(here, return_dtype=pl.Enum(sorted(here.values()))),
+        extras=_as_enum(readings["extras"]),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Arrow writes the categories as they are, as dictionary pages, and without its own schema on top a reader sees
+    # plain strings: half the time and half the bytes of casting to strings first (docs/decisions.md).
+    pq.write_table(
+        frame.rechunk().to_arrow(),
+        path,
+        row_group_size=ROWS_PER_GROUP,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=["entity_id", "interval_mins", "energy_kwh", "source", "extras"],
+        column_encoding={"ts_utc": "DELTA_BINARY_PACKED"},
+        store_schema=False,
+    )
+
+
+def _with_contested(batch: Batch) -> pl.DataFrame:
+    """Return the readings and, without a value, each half hour contested in this batch, so that later ones join it."""
+    contested = batch.rejected.filter(pl.col("reason") == "conflict")
+    if contested.is_empty():
+        return batch.readings
+    return pl.concat([batch.readings, contested.select("line", "entity_id", "ts_utc")], how="diagonal_relaxed")
+
+
+def _by_month(readings: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    keyed = readings.with_columns(_month=pl.col("ts_utc").dt.year() * 100 + pl.col("ts_utc").dt.month())
+    for (month,), rows in keyed.partition_by("_month", as_dict=True, include_key=False).items():
+        yield f"{month // 100:04d}-{month % 100:02d}", rows
+
+
+def _shards(index: pl.DataFrame) -> Iterator[tuple[pl.Series, list[int]]]:
+    """Yield runs of about ``ROWS_PER_FILE`` rows: their entities, in the order of their names, and their files."""
+    names = pl.col("entity_id").cast(pl.String)
+    sizes = index.group_by("entity_id").agg(pl.col("len").sum()).sort(names)
+    before = pl.col("len").cum_sum() - pl.col("len")
+    for run in sizes.with_columns(run=before // ROWS_PER_FILE).partition_by("run", maintain_order=True):
+        yield run["entity_id"], index.join(run, on="entity_id", how="semi")["file"].unique().sort().to_list()
+
+
+def _part_number(file: Path) -> pl.Expr:
+    return pl.lit(int(file.name[:5]), dtype=pl.UInt32)
+
+
+def _counts(frame: pl.DataFrame, column: str) -> dict[str, int]:
+    return dict(sorted(frame[column].value_counts().rows()))
+
+
+def _first_conflict(rejected: pl.DataFrame) -> str | None:
+    rows = rejected.filter(pl.col("reason") == "conflict").head(2).rows(named=True)
+    return " against ".join(f"{row['file']}, line {row['line']}: {row['raw']!r}" for row in rows) or None
+
+
+def _iso(ts: dt.datetime | None) -> str | None:
+    return None if ts is None else ts.strftime("%Y-%m-%dT%H:%M:%SZ")
