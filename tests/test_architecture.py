@@ -2,15 +2,18 @@ import re
 from pathlib import Path
 
 from loadproof.baselines import BASELINES
-from loadproof.cli import Convention, Downloads, Layout, Source
+from loadproof.cli import Convention, Downloads, Layout, Source, SSENWay, UKDALEForm
 from loadproof.config import ExperimentConfig, read_config
 from loadproof.ingestion import INGESTORS
 from loadproof.ingestion.lcl import LCLLayout, TsConvention
 from loadproof.ingestion.sources import SOURCES, Downloadable
+from loadproof.ingestion.ukdale import UKDALELayout
+from loadproof.runner.ssen import SSENSource
 from loadproof.runner.stages import STAGES, StageName
+from loadproof.schema import Dataset
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted((ROOT / "src" / "loadproof").rglob("*.py"))
+MODULES = sorted((ROOT / "src" / "loadproof").rglob("*.py"))
 
 
 def names(literal):
@@ -18,10 +21,12 @@ def names(literal):
 
 
 def test_every_vocabulary_is_said_once():
-    assert {source.value for source in Source} == set(INGESTORS)
+    assert {source.value for source in Source} == set(INGESTORS) == names(Dataset)
     assert {layout.value for layout in Layout} == names(LCLLayout)
     assert {source.value for source in Downloads} == set(SOURCES) == names(Downloadable)
     assert {convention.value for convention in Convention} == names(TsConvention)
+    assert {form.value for form in UKDALEForm} == names(UKDALELayout)
+    assert {way.value for way in SSENWay} == names(SSENSource)
     assert set(STAGES) == names(StageName)
 
 
@@ -36,16 +41,16 @@ def test_the_committed_params_are_valid_and_name_every_section():
 
 
 def test_no_file_is_a_grab_bag_and_none_catches_everything():
-    for path in SOURCES:
+    for path in MODULES:
         assert path.stem not in {"utils", "helpers", "common", "misc"}
         assert not re.search(r"except( Exception| BaseException)?:", path.read_text()), path
 
 
 def test_the_environment_is_read_by_the_config_alone():
-    readers = [path.name for path in SOURCES if re.search(r"os\.environ|getenv", path.read_text())]
+    readers = [path.name for path in MODULES if re.search(r"os\.environ|getenv", path.read_text())]
     assert readers == []
 
 
 def test_chance_is_an_argument_everywhere():
-    for path in SOURCES:
+    for path in MODULES:
         assert not re.search(r"np\.random\.(?!Generator|default_rng)|import random\b", path.read_text()), path

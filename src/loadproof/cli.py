@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,10 +29,12 @@ from loadproof.config import Environment, ExperimentConfig, ForecastConfig, Samp
 from loadproof.errors import LoadproofError
 from loadproof.ingestion.download import Progress as Step
 from loadproof.ingestion.lcl import LCLIngestor
+from loadproof.ingestion.ukdale import UKDALEIngestor
 from loadproof.runner.download import fetch_source
 from loadproof.runner.forecast import evaluate, forecast
 from loadproof.runner.ingest import IngestReport, ingest
 from loadproof.runner.report import report
+from loadproof.runner.ssen import PACKAGE_ID, Remote, ingest_ssen
 from loadproof.runner.stages import STAGES, run_stage
 from loadproof.runner.weather import WeatherReport, ingest_weather
 from loadproof.store import Store
@@ -44,6 +47,7 @@ if not console.is_terminal:
     console = Console(width=120)  # a log file is not 80 columns wide
 
 SAMPLES_ROOT = Path("data/samples")
+CACHE_ROOT = Path("data/.cache")
 DERIVED_ROOT = Path("data/derived/forecast")
 DEFAULTS = ExperimentConfig()
 KNOBS = DEFAULTS.forecast
@@ -63,6 +67,8 @@ class Source(StrEnum):
     """The datasets."""
 
     lcl = "lcl"
+    ukdale = "ukdale"
+    ssen = "ssen"
 
 
 class Downloads(StrEnum):
@@ -72,6 +78,22 @@ class Downloads(StrEnum):
     ukdale = "ukdale"
     ssen = "ssen"
     weather = "weather"
+
+
+class SSENWay(StrEnum):
+    """Where SSEN's readings come from."""
+
+    files = "files"
+    listing = "listing"
+    ckan = "ckan"
+
+
+class UKDALEForm(StrEnum):
+    """The forms in which UK-DALE is published."""
+
+    hdf5 = "hdf5"
+    text = "text"
+    csv = "csv"
 
 
 class Convention(StrEnum):
@@ -174,6 +196,92 @@ def ingest_lcl(
         mode=mode,
         max_rejected_share=max_rejected_share,
         accept_conflicts=accept_conflicts,
+        strict=strict,
+        track=_bar,
+    )
+    _show_readings(done, output_root)
+
+
+@ingest_app.command("ukdale")
+def ingest_ukdale(
+    *,
+    input_root: InputRoot = DEFAULTS.data.input_root,
+    output_root: OutputRoot = DEFAULTS.data.processed_root,
+    use_samples: UseSamples = None,
+    downsample_30min: Annotated[
+        bool, typer.Option("--downsample-30min/--no-downsample-30min", help="Half hours, or the meters' own period.")
+    ] = True,
+    house: Annotated[list[int] | None, typer.Option(min=1, help="A house; repeat for more. Default: all.")] = None,
+    min_coverage: Annotated[float, typer.Option(min=0, max=1, help="Share of a bin that samples must cover.")] = 0.9,
+    sample_period: Annotated[
+        float | None, typer.Option(help="Seconds between samples; default: the meter model's, or the data's if longer.")
+    ] = None,
+    layout: Annotated[UKDALEForm | None, typer.Option(help="Insist on one layout; default: the first found.")] = None,
+    max_rejected_share: MaxRejected = DEFAULTS.data.max_rejected_share,
+    strict: Strict = False,
+) -> None:
+    """Ingest UK-DALE houses and their appliances, power to energy.
+
+    Example: loadproof ingest ukdale --house 2 --min-coverage 0.9
+    """
+    root, mode = _input(input_root, use_samples)
+    ingestor = UKDALEIngestor(
+        root,
+        houses=house,
+        min_coverage=min_coverage,
+        sample_period_s=sample_period,
+        downsample_30min=downsample_30min,
+        layout=layout.value if layout else None,
+    )
+    store = Store(output_root)
+    done = ingest(ingestor, store, mode=mode, max_rejected_share=max_rejected_share, strict=strict, track=_bar)
+    _show_readings(done, output_root)
+
+
+@ingest_app.command("ssen")
+def ingest_ssen_command(
+    *,
+    input_root: InputRoot = DEFAULTS.data.input_root,
+    output_root: OutputRoot = DEFAULTS.data.processed_root,
+    use_samples: UseSamples = None,
+    source: Annotated[SSENWay, typer.Option(help="Files below --input-root, the listing of days, or CKAN.")] = (
+        SSENWay.files
+    ),
+    ckan_url: Annotated[
+        str | None, typer.Option(help="The CKAN site, used alone; default: SSEN_CKAN_URL, else SSEN's own two.")
+    ] = None,
+    package_id: Annotated[str, typer.Option(help="The CKAN package.")] = PACKAGE_ID,
+    api_key: Annotated[str | None, typer.Option(help="The token; better: SSEN_API_KEY.")] = None,
+    rate_limit: Annotated[float, typer.Option(min=0, help="Seconds between two requests to one host.")] = 1.0,
+    force_refresh: Annotated[bool, typer.Option("--force-refresh", help="Ask anew, past the cache.")] = False,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, included.")] = None,
+    max_rejected_share: MaxRejected = DEFAULTS.data.max_rejected_share,
+    strict: Strict = False,
+) -> None:
+    """Ingest SSEN's low-voltage feeders; a day that is read again replaces its own rows and no others.
+
+    Example: loadproof ingest ssen --source listing --since 2024-02-12 --until 2024-02-14
+    """
+    root, mode = _input(input_root, use_samples)
+    environment = Environment()
+    remote = Remote(
+        cache_root=CACHE_ROOT,
+        ckan_url=ckan_url or environment.ssen_ckan_url,
+        package_id=package_id,
+        rate_limit_s=rate_limit,
+        force_refresh=force_refresh,
+    )
+    done = ingest_ssen(
+        root,
+        Store(output_root),
+        source="files" if mode == "samples" else source.value,
+        remote=remote,
+        api_key=api_key or environment.ssen_api_key_text,
+        mode=mode,
+        max_rejected_share=max_rejected_share,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
         strict=strict,
         track=_bar,
     )

@@ -114,6 +114,13 @@ class Environment(BaseSettings):
     ci: str = ""
     github_actions: str = ""
     ceda_token: SecretStr | None = None
+    ssen_ckan_url: str | None = None
+    ssen_api_key: SecretStr | None = None
+
+    @property
+    def ssen_api_key_text(self) -> str | None:
+        """SSEN's key, for the one session that sends it."""
+        return self.ssen_api_key.get_secret_value() if self.ssen_api_key else None
 
     @property
     def ceda_token_text(self) -> str | None:

@@ -61,6 +61,7 @@ class Built:
     last_ts_utc: str | None
     rejected_by_reason: Mapping[str, int]
     rejected_by_source: Mapping[str, int]
+    faulty_by_source: Mapping[str, int]
     conflict: str | None
 
     @property
@@ -141,7 +142,9 @@ class Stage:
         shutil.rmtree(out, ignore_errors=True)
         sources = dict(enumerate([*_names(parts), *kept.sources]))
         late, months, facts_of = [], dict[str, int](), _Facts()
-        touched = {month for part in parts for month in part.months} | (self._months_at_rest() - set(kept.months))
+        touched = {month for part in parts for month in part.months} | (
+            self.store.months(self.dataset) - set(kept.months)
+        )
         for month in track(sorted(touched)):
             for number, (readings, repeated) in enumerate(self._merge(month, len(sources) - len(kept.sources), kept)):
                 # A contested half hour without a value was counted when its batch was staged.
@@ -165,6 +168,8 @@ class Stage:
             last_ts_utc=_iso(max(facts_of.stamps, default=None)),
             rejected_by_reason=_counts(rejected, "reason"),
             rejected_by_source=_counts(rejected, "file"),
+            # A bin that too few samples cover is missing data, and nobody's mistake.
+            faulty_by_source=_counts(rejected.filter(pl.col("reason") != "low_coverage"), "file"),
             conflict=_first_conflict(rejected),
         )
         write_atomically(mark, lambda beside: beside.write_text(json.dumps(asdict(built))))
@@ -193,9 +198,6 @@ class Stage:
     def _write(self, frame: pl.DataFrame, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         frame.write_ipc(path, compression="lz4")
-
-    def _months_at_rest(self) -> set[str]:
-        return {path.name.removeprefix("month=") for path in self.target.glob("month=*")}
 
     def _merge(self, month: str, first_kept: int, kept: Kept) -> Iterator[Checked]:
         """Yield a month's readings in order of entity and time, file by file, with the repeats set aside."""

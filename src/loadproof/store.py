@@ -17,7 +17,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from loadproof.errors import SchemaError, SourceError
-from loadproof.schema import FORECASTS, METRICS, READINGS, WEATHER, Dataset, Ingested
+from loadproof.schema import FORECASTS, METRICS, NETWORK, READINGS, WEATHER, Dataset, Ingested
 
 __all__ = ["ROWS_PER_GROUP", "Store", "write_atomically", "write_parquet"]
 
@@ -49,6 +49,7 @@ class Store:
         self.root = root
         self.rejected_root = root.parent / "rejected"
         self.summaries_root = root.parent / "summaries"
+        self.network_root = root.parent / "network"
         self.weather_root = root.parent / "weather"
         self.staging_root = root.parent / ".staging"
 
@@ -74,6 +75,10 @@ class Store:
     def read_summary(self, dataset: Ingested) -> dict[str, Any] | None:
         """Return the summary of the last ingest of a dataset, None before the first."""
         return self.read_json(self.summary_path(dataset))
+
+    def months(self, dataset: Dataset) -> set[str]:
+        """Return the months of a dataset that are at rest."""
+        return {path.name.removeprefix("month=") for path in (self.root / f"dataset={dataset}").glob("month=*")}
 
     def scan_readings(self, dataset: Dataset) -> pl.LazyFrame:
         """Return a dataset's readings, lazily, with the columns of ``READINGS``, ``dataset`` and ``month``.
@@ -110,6 +115,16 @@ class Store:
         ):
             write_atomically(path, partial(write_parquet, frame))
         self.write_json(self.summary_path("weather"), summary)
+
+    def entities(self, dataset: Dataset) -> list[str]:
+        """Return whose readings a dataset holds, in order."""
+        names = self.scan_readings(dataset).select(pl.col("entity_id").unique()).collect(engine="streaming")
+        return names["entity_id"].sort().to_list()
+
+    def write_network(self, network: pl.DataFrame) -> None:
+        """Write the hierarchy of the feeders."""
+        _require(network, NETWORK, "a network table")
+        write_atomically(self.network_root / "part-00000.parquet", partial(write_parquet, network))
 
     def write_forecasts(self, path: Path, forecasts: pl.DataFrame) -> None:
         """Write one model's forecast table, whole or not at all."""

@@ -304,3 +304,21 @@ def test_a_swap_that_was_cut_off_is_finished_before_anything_else(lcl_root, tmp_
     run(lcl_root(two_homes(days=1)), out)
     assert json.loads((out / "summaries" / "ingest_lcl.json").read_text())["months"] == {"2013-01": 96}
     assert pl.read_parquet(out / "processed", hive_partitioning=True).height == 96
+
+
+def test_a_file_that_was_read_as_it_is_now_is_not_read_again(lcl_root, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    root = lcl_root(*days((1, 5, 0.1), (1, 6, 0.2)))
+    first = add(root, out)
+    read = []
+    original = Adding.read
+    monkeypatch.setattr(Adding, "read", lambda self, part: (read.append(part.name), original(self, part))[1])
+    assert add(root, out) == first
+    assert read == []
+    lcl_root(*days((1, 5, 0.9)))
+    add(root, out)
+    assert read == ["LCL-June2015v2_0.csv"]
+    (out / ".staging" / "read_lcl.json").unlink()
+    add(root, out)
+    assert len(read) == 3
+    assert energy(out) == [0.9] * 3 + [0.2] * 3

@@ -7,6 +7,12 @@ from typing import Final
 
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.lcl import LCLIngestor
+from loadproof.ingestion.ssen import SSENIngestor
+from loadproof.ingestion.ukdale import UKDALEIngestor
 from loadproof.schema import Dataset
 
-INGESTORS: Final[dict[Dataset, type[BaseIngestor]]] = {"lcl": LCLIngestor}
+INGESTORS: Final[dict[Dataset, type[BaseIngestor]]] = {
+    "lcl": LCLIngestor,
+    "ukdale": UKDALEIngestor,
+    "ssen": SSENIngestor,
+}

@@ -18,7 +18,7 @@ import polars as pl
 
 from loadproof.errors import SourceError
 from loadproof.ingestion.base import BaseIngestor
-from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, parse_rows, raw_text, read_blocks
+from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, find_lines, parse_rows, raw_text, read_blocks
 from loadproof.parts import Batch, Part
 from loadproof.schema import Dataset, check_readings
 
@@ -103,11 +103,7 @@ class LCLIngestor(BaseIngestor):
 
     def raw_lines(self, part: Part, lines: Sequence[int]) -> Mapping[int, str]:
         """Return some lines of a part, which is read a second time."""
-        found: dict[int, str] = {}
-        for block in self._blocks(part):
-            here = [line for line in lines if block.first_line <= line < block.first_line + block.rows]
-            found.update(zip(here, raw_text(block, here), strict=True))
-        return found
+        return find_lines(self._blocks(part), lines)
 
     def _blocks(self, part: Part) -> Iterator[Block]:
         with _open(part) as stream:

@@ -18,7 +18,7 @@ from loadproof.errors import SourceError
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.ssen_lookup import CAPPED_ROWS, Lookup, export_day, find_lookup, read_lookup
 from loadproof.ingestion.ssen_rows import COLUMNS, OPTIONAL, TS_CONVENTION, Extras, read_candidates
-from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, raw_text, read_blocks
+from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, find_lines, raw_text, read_blocks
 from loadproof.parts import Batch, Part
 from loadproof.schema import Dataset, check_readings
 
@@ -60,6 +60,9 @@ class SSENIngestor(BaseIngestor):
     """
 
     dataset: ClassVar[Dataset] = "ssen"
+
+    adds: ClassVar[bool] = True
+    """Days come one by one, late and again: each replaces its own rows and no others."""
 
     conflicts_are_expected: ClassVar[bool] = True
     """The source gives one half hour two values each autumn: those are set aside, and the rest is good."""
@@ -120,11 +123,7 @@ class SSENIngestor(BaseIngestor):
 
     def raw_lines(self, part: Part, lines: Sequence[int]) -> Mapping[int, str]:
         """Return some lines of a part, which is read a second time."""
-        found: dict[int, str] = {}
-        for block in self._blocks(part):
-            here = [line for line in lines if block.first_line <= line < block.first_line + block.rows]
-            found.update(zip(here, raw_text(block, here), strict=True))
-        return found
+        return find_lines(self._blocks(part), lines)
 
     def _blocks(self, part: Part) -> Iterator[Block]:
         try:

@@ -12,7 +12,7 @@ import polars as pl
 
 from loadproof.errors import SourceError
 
-__all__ = ["BLOCK_BYTES", "Block", "find_columns", "parse_rows", "raw_text", "read_blocks"]
+__all__ = ["BLOCK_BYTES", "Block", "find_columns", "find_lines", "parse_rows", "raw_text", "read_blocks"]
 
 logger = logging.getLogger(__name__)
 
@@ -155,6 +155,15 @@ def _split_slowly(block: Block, columns: Sequence[str], skipped: int, quote_char
         padded: list[str | None] = [*(field or None for field in fields), *[None] * len(columns)]
         rows.append(padded[: len(columns)])
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String()), orient="row")
+
+
+def find_lines(blocks: Iterable[Block], lines: Sequence[int]) -> dict[int, str]:
+    """Return the text of some lines of a file by their numbers, from its blocks."""
+    found: dict[int, str] = {}
+    for block in blocks:
+        here = [line for line in lines if block.first_line <= line < block.first_line + block.rows]
+        found.update(zip(here, raw_text(block, here), strict=True))
+    return found
 
 
 def raw_text(block: Block, lines: Iterable[int]) -> list[str]:

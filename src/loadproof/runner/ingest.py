@@ -99,6 +99,11 @@ def ingest(
         finish_commit(store, dataset)
         old = store.read_summary(dataset)
         _refuse_samples_over_files(store, old, mode, dataset)
+        ledger = _Ledger(store, ingestor, old)
+        parts = [part for part in parts if not ledger.has(part)]
+        if not parts and old is not None:
+            logger.info("%s: nothing new to read", dataset)
+            return IngestReport(**old)
         stage = open_stage(store, dataset, _key(ingestor, parts, old))
         results = list(track(map_(partial(stage_part, ingestor, stage), parts), f"reading {dataset}", len(parts)))
         staged = [result for result in results if isinstance(result, StagedPart)]
@@ -119,7 +124,35 @@ def ingest(
             stage.abandon()
             raise SourceError(trouble)
         stage.commit(built, asdict(report))
+        ledger.add(part for part in parts if part.name not in {lost.name for lost in broken})
     return report
+
+
+class _Ledger:
+    """Which files of a source that adds were read as they are now, so that a new day costs a day.
+
+    Lost or out of date it costs time alone: what is not in it is read again, to the same rows.
+    """
+
+    def __init__(self, store: Store, ingestor: BaseIngestor, old: Mapping[str, Any] | None) -> None:
+        self._store, self._adds = store, ingestor.adds
+        self._path = store.staging_root / f"read_{ingestor.dataset}.json"
+        self._how = json.dumps([__version__, dict(ingestor.settings)], sort_keys=True)
+        there = store.months(ingestor.dataset)
+        self._known = {source["name"] for source in old["sources"] if there.issuperset(source["months"])} if old else ()
+        self._read = (store.read_json(self._path) or {}) if self._adds else {}
+
+    def has(self, part: Part) -> bool:
+        """Whether the part's rows are in the store, from this very file."""
+        return part.name in self._known and self._read.get(part.name) == self._entry(part)
+
+    def add(self, parts: Iterable[Part]) -> None:
+        """Remember parts that are in the store now."""
+        if self._adds:
+            self._store.write_json(self._path, {**self._read, **{part.name: self._entry(part) for part in parts}})
+
+    def _entry(self, part: Part) -> list[Any]:
+        return [part.size_bytes, part.stamp, self._how]
 
 
 def _key(ingestor: BaseIngestor, parts: Iterable[Part], old: Mapping[str, Any] | None) -> str:
@@ -204,7 +237,7 @@ def _trouble(
             f"{built.conflict}; mend the source, or pass --accept-conflicts to set all of them aside"
         )
     read = sum(part.rows_read for part in staged)
-    rejected = sum(built.rejected_by_source.get(part.name, 0) for part in staged)
+    rejected = sum(built.faulty_by_source.get(part.name, 0) for part in staged)
     if rejected > max_rejected_share * read:
         return (
             f"{report.dataset}: {rejected} of {read} rows ({rejected / read:.1%}) were set aside, more than the limit "
