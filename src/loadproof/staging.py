@@ -207,16 +207,15 @@ class Stage:
         frames = [*self._at_rest(month, first_kept, kept), *staged]
         if not frames:
             return
-        index = pl.concat(
-            frame.group_by("entity_id").len().select("entity_id", "len", file=pl.lit(number, dtype=pl.UInt32)).collect()
-            for number, frame in enumerate(frames)
-        )
-        for names, numbers in _shards(index):
-            here = [frames[number].filter(pl.col("entity_id").is_in(names.implode())) for number in numbers]
-            rows = pl.concat(here, how="diagonal_relaxed").with_columns(
-                pl.col("entity_id").cast(pl.Enum(names.cast(pl.String)))
-            )
-            yield set_repeats_aside(rows.collect().sort("entity_id", "ts_utc", maintain_order=True))
+        numbered = [frame.select("entity_id", file=pl.lit(n, dtype=pl.UInt32)) for n, frame in enumerate(frames)]
+        index = pl.concat(numbered).group_by("entity_id", "file").len().collect()
+        shards = list(_shards(index))
+        for names, numbers in shards:
+            rows = pl.concat([frames[number] for number in numbers], how="diagonal_relaxed")
+            if len(shards) > 1:
+                rows = rows.filter(pl.col("entity_id").is_in(names.implode()))
+            named = rows.with_columns(pl.col("entity_id").cast(pl.Enum(names.cast(pl.String)))).collect()
+            yield set_repeats_aside(named.sort("entity_id", "ts_utc", maintain_order=True))
 
     def _at_rest(self, month: str, first_kept: int, kept: Kept) -> list[pl.LazyFrame]:
         """Return the rows of the month that stay, as staged ones; ``line`` 0 tells that they came from no file now."""
@@ -316,7 +315,7 @@ def _as_enum(values: pl.Series) -> pl.Series:
 def _write_month(readings: pl.DataFrame, sources: Mapping[int, str], path: Path) -> None:
     here = {number: sources[number] for number in readings["part"].unique()}
     frame = readings.select(
-        _as_enum(readings["entity_id"]),
+        "entity_id",
         "ts_utc",
         "interval_mins",
         "energy_kwh",

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from loadproof.samples import write_lcl_sample, write_samples
+from loadproof.samples import write_lcl_sample
 
 COMMITTED = Path(__file__).parents[2] / "data" / "samples" / "lcl_sample.csv"
 HALF_HOUR = dt.timedelta(minutes=30)
@@ -18,10 +18,8 @@ def utc(*parts: int) -> dt.datetime:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    path = tmp_path_factory.mktemp("samples") / "lcl_sample.csv"
-    write_lcl_sample(path, seed=2013)
-    return path.read_bytes()
+def sample(samples_root):
+    return (samples_root / "lcl_sample.csv").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +41,8 @@ def homes(rows):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_gives_others(sample, tmp_path):
-    [again] = write_samples(tmp_path, seed=2013)
-    assert again == tmp_path / "lcl_sample.csv"
+    again = tmp_path / "lcl_sample.csv"
+    write_lcl_sample(again, seed=2013)
     assert again.read_bytes() == sample
     write_lcl_sample(again, seed=2014)
     assert again.read_bytes() != sample

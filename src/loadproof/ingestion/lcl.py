@@ -126,7 +126,8 @@ class LCLIngestor(BaseIngestor):
         """Return ``entity_id`` and ``extras`` (the home's constants as a JSON object) of each distinct key."""
         entities, extras = [], []
         for joined in keys.cast(pl.String):
-            home, *own = (joined or _SEPARATOR * (len(key) - 1)).split(_SEPARATOR)
+            fields = (joined or _SEPARATOR * (len(key) - 1)).split(_SEPARATOR)
+            home, *own = (field.strip() for field in fields)
             stated = {name: fact for name, fact in zip(key[1:], own, strict=True) if fact}
             constants = {**self._homes.get(home, {}), **stated, "ts_convention": self.ts_convention}
             entities.append(f"lcl:{home}")
@@ -143,7 +144,7 @@ _SEPARATOR: Final = "\x1f"  # ASCII's unit separator: in no field of a text that
 
 def _columns(key: Sequence[str]) -> list[pl.Expr]:
     """Return the fields that stand for a row: whose, when, how much, and whether there is one field too many."""
-    joined = pl.concat_str([pl.col(name).str.strip_chars() for name in key], separator=_SEPARATOR)
+    joined = pl.concat_str(key, separator=_SEPARATOR)
     return [
         joined.cast(pl.Categorical).alias("key"),
         pl.col("stamp").cast(pl.Categorical),

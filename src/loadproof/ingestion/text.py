@@ -5,6 +5,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO, Final
 
 import numpy as np
@@ -28,7 +29,7 @@ class Block:
     first_line: int
     sha256: str
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """The number of lines, an unterminated last one included."""
         return self.data.count(b"\n") + (bool(self.data) and not self.data.endswith(b"\n"))

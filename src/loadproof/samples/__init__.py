@@ -2,14 +2,14 @@
 
 Nothing here is a measured row: ``docs/samples.md`` says how far the simulated homes are from real ones.
 
-* ``write_samples(root, seed=...)`` writes every sample there is.
+* ``write_samples(root, seed=...)`` writes every sample there is, ``SAMPLES`` names them.
 * ``write_lcl_sample(path, seed=...)`` writes Low Carbon London's layout, defects and all.
 
-Inside, from the bottom up: ``pulses`` and ``clock`` (minutes), ``weather``, ``people`` and ``homes`` (who and what),
-``appliances`` and ``heating`` (loads), ``simulation`` (one home, appliance by appliance), ``lcl`` (a file).
+From the bottom up: ``pulses``, ``clock`` (minutes), ``weather``, ``people``, ``homes`` (who and what), ``appliances``,
+``heating`` (loads), ``simulation`` (a home), then a file a source: ``lcl``, ``ukdale``, ``ssen``, ``midas``.
 """
 
 from loadproof.samples.lcl import write_lcl_sample
-from loadproof.samples.writer import write_samples
+from loadproof.samples.writer import SAMPLES, write_samples
 
-__all__ = ["write_lcl_sample", "write_samples"]
+__all__ = ["SAMPLES", "write_lcl_sample", "write_samples"]

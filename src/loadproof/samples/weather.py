@@ -8,7 +8,7 @@ import numpy as np
 from loadproof.samples.clock import Clock
 from loadproof.samples.pulses import FloatArray
 
-__all__ = ["Weather", "simulate_weather"]
+__all__ = ["Weather", "simulate_weather", "spells"]
 
 # Source: Met Office MIDAS Open, Kew Gardens 2012-2014: 10.6 degC on average, months from 5.1 to 18.4; July's mean day
 # swings by 9.0, January's by 3.3; what is left deviates by 3.5 and correlates at 0.56 a day later, 0.27 after three.
@@ -34,14 +34,14 @@ def simulate_weather(clock: Clock, *, rng: np.random.Generator) -> Weather:
     turn = 2 * np.pi * (clock.day_of_year[0] + hours / 24 - COLDEST_DAY) / 365.25
     day_swing_degc = DAY_SWING_DEGC * (1 - 0.45 * np.cos(turn))
     day_degc = day_swing_degc * np.cos(2 * np.pi * (hours - WARMEST_HOUR_UTC) / 24)
-    spells_degc = SPELL_DEGC * _spells(len(hours), SPELL_HOURS, rng=rng)
+    spells_degc = SPELL_DEGC * spells(len(hours), SPELL_HOURS, rng=rng)
     return Weather(
         temperature_degc=MEAN_DEGC - YEAR_SWING_DEGC * np.cos(turn) + day_degc + spells_degc,
-        cloud_share=np.clip(0.65 + 0.35 * _spells(len(hours), 18.0, rng=rng), 0, 1),
+        cloud_share=np.clip(0.65 + 0.35 * spells(len(hours), 18.0, rng=rng), 0, 1),
     )
 
 
-def _spells(n: int, memory_hours: float, *, rng: np.random.Generator) -> FloatArray:
+def spells(n: int, memory_hours: float, *, rng: np.random.Generator) -> FloatArray:
     """Return first-order autoregressive noise of unit variance ``(n,)``."""
     keep = math.exp(-1 / memory_hours)
     fresh = (math.sqrt(1 - keep**2) * rng.standard_normal(n)).tolist()
