@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.conftest import lcl_line
 
-from loadproof import staging
+from loadproof import merging
 from loadproof.errors import SchemaError, SourceError
 from loadproof.ingestion.lcl import LCLIngestor
 from loadproof.runner.ingest import ingest
@@ -89,7 +89,7 @@ def test_extras_at_rest_are_json_objects_with_the_trial_arm(ingested):
 
 
 def test_a_month_longer_than_a_file_is_cut_between_entities(lcl_root, tmp_path, monkeypatch):
-    monkeypatch.setattr(staging, "ROWS_PER_FILE", 500)
+    monkeypatch.setattr(merging, "ROWS_PER_FILE", 500)
     store = Store(tmp_path / "out" / "processed")
     ingest(LCLIngestor(lcl_root(two_homes())), store, mode="files", max_rejected_share=0.05)
     files = sorted((store.root / "dataset=lcl" / "month=2013-01").iterdir())

@@ -8,26 +8,26 @@ import datetime as dt
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-import pyarrow.parquet as pq
 
+from loadproof.merging import MergedMonth, MonthJob, merge_month, part_number, read_month
 from loadproof.parts import Batch, Part
-from loadproof.schema import REJECTED, Checked, Dataset, set_repeats_aside
-from loadproof.store import ROWS_PER_GROUP, Store, write_atomically, write_parquet
+from loadproof.schema import REJECTED, Dataset
+from loadproof.store import Store, write_atomically, write_parquet
 
 __all__ = ["Built", "Kept", "Stage", "StagedPart", "finish_commit", "open_stage"]
-
-ROWS_PER_FILE: Final = 2_000_000
-"""One file of a month: a few MB at rest, and a few hundred MB while it is sorted."""
 
 _COMMITTING: Final = "committing.json"
 
 RawLines = Callable[[int, Sequence[int]], Mapping[int, str]]
 """Part number and line numbers to the lines' text, for rows set aside after their batch was read."""
+
+TrackMonths = Callable[[Iterable[MergedMonth], int], Iterable[MergedMonth]]
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,11 @@ class Stage:
             file.unlink()
 
     def build(
-        self, parts: Sequence[StagedPart], kept: Kept, raw_lines: RawLines, track: Callable[..., Iterable[str]]
+        self,
+        parts: Sequence[StagedPart],
+        kept: Kept,
+        raw_lines: RawLines,
+        track: TrackMonths,
     ) -> Built:
         """Merge the staged parts, and what is kept, into whole months beside the root; set rows aside likewise."""
         mark = self.folder / "built.json"
@@ -140,32 +144,36 @@ class Stage:
             return _read_built(json.loads(mark.read_text()))
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
-        sources = dict(enumerate([*_names(parts), *kept.sources]))
-        late, months, facts_of = [], dict[str, int](), _Facts()
-        touched = {month for part in parts for month in part.months} | (
-            self.store.months(self.dataset) - set(kept.months)
-        )
-        for month in track(sorted(touched)):
-            for number, (readings, repeated) in enumerate(self._merge(month, len(sources) - len(kept.sources), kept)):
-                # A contested half hour without a value was counted when its batch was staged.
-                late.append(repeated.filter(pl.col("energy_kwh").is_not_null()).select(_LATE))
-                if readings.is_empty():
-                    continue
-                facts_of.add(readings)
-                months[month] = months.get(month, 0) + readings.height
-                _write_month(readings, sources, out / "months" / f"month={month}" / f"part-{number:05d}.parquet")
-        for month in kept.months:
-            at_rest = pl.read_parquet(self.target / f"month={month}" / "*.parquet", columns=["entity_id", "ts_utc"])
-            facts_of.add(at_rest)
-            months[month] = at_rest.height
+        names = {part.number: part.name for part in parts}
+        first_kept = max(names, default=-1) + 1
+        at_rest = {name: first_kept + number for number, name in enumerate(kept.sources)}
+        sources = {**names, **{number: name for name, number in at_rest.items()}}
+        touched = {month for part in parts for month in part.months}
+        touched |= self.store.months(self.dataset) - set(kept.months)
+        jobs = [
+            MonthJob(
+                month=month,
+                staged=tuple(sorted((self.folder / "months" / month).glob("*.arrow"))),
+                at_rest=tuple(sorted((self.target / f"month={month}").glob("*.parquet"))) if at_rest else (),
+                kept=at_rest,
+                sources=sources,
+                folder=out / "months" / f"month={month}",
+            )
+            for month in sorted(touched)
+        ]
+        # Two at a time: Arrow writes one while polars sorts the other.
+        with ThreadPoolExecutor(2) as pool:
+            merged = list(track(pool.map(merge_month, jobs), len(jobs)))
+        merged += [read_month(month, self.target / f"month={month}") for month in kept.months]
+        late = [month.late for month in merged]
         rejected = self._rejected(sources, kept, late, raw_lines)
         write_atomically(out / "rejected" / "part-00000.parquet", lambda beside: write_parquet(rejected, beside))
         built = Built(
-            months=dict(sorted(months.items())),
+            months={month.month: month.rows for month in sorted(merged, key=lambda month: month.month) if month.rows},
             untouched=kept.months,
-            entities=len(facts_of.entities),
-            first_ts_utc=_iso(min(facts_of.stamps, default=None)),
-            last_ts_utc=_iso(max(facts_of.stamps, default=None)),
+            entities=len(set[str]().union(*(month.entities for month in merged))),
+            first_ts_utc=_iso(min((month.first_ts_utc for month in merged if month.first_ts_utc), default=None)),
+            last_ts_utc=_iso(max((month.last_ts_utc for month in merged if month.last_ts_utc), default=None)),
             rejected_by_reason=_counts(rejected, "reason"),
             rejected_by_source=_counts(rejected, "file"),
             # A bin that too few samples cover is missing data, and nobody's mistake.
@@ -199,49 +207,13 @@ class Stage:
         path.parent.mkdir(parents=True, exist_ok=True)
         frame.write_ipc(path, compression="lz4")
 
-    def _merge(self, month: str, first_kept: int, kept: Kept) -> Iterator[Checked]:
-        """Yield a month's readings in order of entity and time, file by file, with the repeats set aside."""
-        files = sorted((self.folder / "months" / month).glob("*.arrow"))
-        staged = [pl.scan_ipc(file).with_columns(part=_part_number(file)) for file in files]
-        # Rows at rest come first, then parts and lines in order; the sort is stable, so that decides among repeats.
-        frames = [*self._at_rest(month, first_kept, kept), *staged]
-        if not frames:
-            return
-        numbered = [frame.select("entity_id", file=pl.lit(n, dtype=pl.UInt32)) for n, frame in enumerate(frames)]
-        index = pl.concat(numbered).group_by("entity_id", "file").len().collect()
-        shards = list(_shards(index))
-        for names, numbers in shards:
-            rows = pl.concat([frames[number] for number in numbers], how="diagonal_relaxed")
-            if len(shards) > 1:
-                rows = rows.filter(pl.col("entity_id").is_in(names.implode()))
-            named = rows.with_columns(pl.col("entity_id").cast(pl.Enum(names.cast(pl.String)))).collect()
-            yield set_repeats_aside(named.sort("entity_id", "ts_utc", maintain_order=True))
-
-    def _at_rest(self, month: str, first_kept: int, kept: Kept) -> list[pl.LazyFrame]:
-        """Return the rows of the month that stay, as staged ones; ``line`` 0 tells that they came from no file now."""
-        files = sorted((self.target / f"month={month}").glob("*.parquet"))
-        if not files or not kept.sources:
-            return []
-        numbers = {name: first_kept + number for number, name in enumerate(kept.sources)}
-        rows = pl.scan_parquet(files, hive_partitioning=False).filter(pl.col("source").is_in(kept.sources))
-        return [
-            rows.select(
-                pl.lit(0, dtype=pl.UInt32).alias("line"),
-                "ts_utc",
-                "interval_mins",
-                "energy_kwh",
-                pl.col("entity_id", "extras").cast(pl.Categorical),
-                part=pl.col("source").replace_strict(numbers, return_dtype=pl.UInt32),
-            )
-        ]
-
     def _rejected(
         self, sources: Mapping[int, str], kept: Kept, late: Sequence[pl.DataFrame], raw_lines: RawLines
     ) -> pl.DataFrame:
         """Return all rows set aside, of what is kept, of the parts, and late ones, in the order of the source."""
         columns = ["part", "line", "reason", "raw"]
         found = [
-            pl.read_ipc(file).with_columns(part=_part_number(file)).select(columns)
+            pl.read_ipc(file).with_columns(part=part_number(file)).select(columns)
             for file in sorted((self.folder / "rejected").glob("*.arrow"))
         ]
         for (number,), rows in (pl.concat(late).partition_by("part", as_dict=True) if late else {}).items():
@@ -274,27 +246,6 @@ class Stage:
         path.rename(grave)
 
 
-# What is left of a row set aside at the merge; a row that came from no file now is told by its values.
-_LATE: Final = (
-    pl.col("part"),
-    pl.col("line"),
-    pl.col("reason"),
-    pl.concat_str(pl.col("entity_id", "ts_utc", "energy_kwh").cast(pl.String), separator=",").alias("at_rest"),
-)
-
-
-class _Facts:
-    """Whose readings there are, and from when to when."""
-
-    def __init__(self) -> None:
-        self.entities: set[str] = set()
-        self.stamps: list[dt.datetime] = []
-
-    def add(self, readings: pl.DataFrame) -> None:
-        self.entities.update(readings["entity_id"].unique().cast(pl.String))
-        self.stamps.extend(readings.select(first=pl.col("ts_utc").min(), last=pl.col("ts_utc").max()).row(0))
-
-
 def _read_built(facts: Mapping[str, Any]) -> Built:
     return Built(**{**facts, "untouched": tuple(facts["untouched"])})
 
@@ -303,38 +254,6 @@ def _names(parts: Sequence[StagedPart]) -> list[str]:
     """Return the names by part number; the number of a broken part has an empty one."""
     names = {part.number: part.name for part in parts}
     return [names.get(number, "") for number in range(max(names, default=-1) + 1)]
-
-
-def _as_enum(values: pl.Series) -> pl.Series:
-    """Return categories as the sorted ones that occur, so that bytes depend on nothing else; strings as they are."""
-    if values.dtype == pl.String:
-        return values
-    return values.cast(pl.Enum(values.unique().drop_nulls().cast(pl.String).sort()))
-
-
-def _write_month(readings: pl.DataFrame, sources: Mapping[int, str], path: Path) -> None:
-    here = {number: sources[number] for number in readings["part"].unique()}
-    frame = readings.select(
-        "entity_id",
-        "ts_utc",
-        "interval_mins",
-        "energy_kwh",
-        source=pl.col("part").replace_strict(here, return_dtype=pl.Enum(sorted(here.values()))),
-        extras=_as_enum(readings["extras"]),
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Arrow writes the categories as they are, as dictionary pages, and without its own schema on top a reader sees
-    # plain strings: half the time and half the bytes of casting to strings first (docs/decisions.md).
-    pq.write_table(
-        frame.rechunk().to_arrow(),
-        path,
-        row_group_size=ROWS_PER_GROUP,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=["entity_id", "interval_mins", "energy_kwh", "source", "extras"],
-        column_encoding={"ts_utc": "DELTA_BINARY_PACKED"},
-        store_schema=False,
-    )
 
 
 def _with_contested(batch: Batch) -> pl.DataFrame:
@@ -349,19 +268,6 @@ def _by_month(readings: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     keyed = readings.with_columns(_month=pl.col("ts_utc").dt.year() * 100 + pl.col("ts_utc").dt.month())
     for (month,), rows in keyed.partition_by("_month", as_dict=True, include_key=False).items():
         yield f"{month // 100:04d}-{month % 100:02d}", rows
-
-
-def _shards(index: pl.DataFrame) -> Iterator[tuple[pl.Series, list[int]]]:
-    """Yield runs of about ``ROWS_PER_FILE`` rows: their entities, in the order of their names, and their files."""
-    names = pl.col("entity_id").cast(pl.String)
-    sizes = index.group_by("entity_id").agg(pl.col("len").sum()).sort(names)
-    before = pl.col("len").cum_sum() - pl.col("len")
-    for run in sizes.with_columns(run=before // ROWS_PER_FILE).partition_by("run", maintain_order=True):
-        yield run["entity_id"], index.join(run, on="entity_id", how="semi")["file"].unique().sort().to_list()
-
-
-def _part_number(file: Path) -> pl.Expr:
-    return pl.lit(int(file.name[:5]), dtype=pl.UInt32)
 
 
 def _counts(frame: pl.DataFrame, column: str) -> dict[str, int]:

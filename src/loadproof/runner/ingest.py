@@ -116,7 +116,7 @@ def ingest(
             staged,
             _kept(ingestor, old, staged, broken),
             lambda number, lines: ingestor.raw_lines(by_number[number], lines) if lines else {},
-            lambda months: track(months, f"writing {dataset}", len(months)),
+            lambda months, total: track(months, f"writing {dataset}", total),
         )
         report = _report(ingestor, mode, old, staged, broken, built)
         accepted = accept_conflicts or ingestor.conflicts_are_expected
