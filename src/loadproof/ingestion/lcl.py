@@ -8,16 +8,17 @@ import json
 import logging
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Final, Literal, NamedTuple, cast
 
 import polars as pl
+from isal import isal_zlib
 
 from loadproof.errors import SourceError
 from loadproof.ingestion.base import BaseIngestor
+from loadproof.ingestion.inflate import open_member
 from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, find_lines, parse_rows, raw_text, read_blocks
 from loadproof.parts import Batch, Part
 from loadproof.schema import Dataset, check_readings
@@ -286,7 +287,7 @@ def _open(part: Part) -> Iterator[BinaryIO]:
             with part.path.open("rb") as stream:
                 yield stream
         else:
-            with zipfile.ZipFile(part.path) as archive, archive.open(part.member) as member:
-                yield cast(BinaryIO, member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError) as error:
+            with open_member(part.path, part.member) as stream:
+                yield stream
+    except (zipfile.BadZipFile, isal_zlib.error, EOFError, OSError, KeyError) as error:
         raise SourceError(f"{part.path} ({part.name}): broken off or damaged ({error}); fetch it again") from error
