@@ -22,7 +22,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 run: $(INSTALLED)
-	$(BIN)/loadproof ingest lcl --use-samples --output-root $(RUN)/processed
+	for source in lcl ukdale ssen weather; do \
+	  $(BIN)/loadproof ingest $$source --use-samples --output-root $(RUN)/processed || exit 1; \
+	done
 	$(BIN)/loadproof forecast --dataset lcl --processed-root $(RUN)/processed --output-dir $(RUN)/forecast \
 	  --model seasonal_naive --model seasonal_naive_week --model persistence_ensemble --use-samples
 	$(BIN)/loadproof report --processed-root $(RUN)/processed --output-dir $(RUN)/forecast --report $(RUN)/report.html

@@ -12,7 +12,7 @@ os.environ.update(COLUMNS="100", TERM="dumb", NO_COLOR="1")
 import click
 from typer.main import get_command
 
-from loadproof.cli import app
+from loadproof.cli.app import app
 
 HEAD = """# Commands
 

@@ -61,10 +61,10 @@ def page(figures: dict[str, Any]) -> str:
     run, knobs = figures["run"], figures["run"]["knobs"]
     return f"""# Baselines on {run["dataset"]} ({run["mode"]})
 
-Made by `python docs/make_results.py` (the commands stand in its first lines). Day-ahead, {knobs["horizon_steps"]} half
-hours from each UK midnight, from {knobs["test_from"]} until {knobs["test_until"]}: {run["test_windows"]:,} windows,
-single homes. Fitted on what lay before {knobs["valid_from"]}. In brackets, 95 % intervals by resampling homes crossed
-with weeks.
+Made by `python docs/make_results.py --run FOLDER` (its first lines hold the commands before). Day-ahead,
+{knobs["horizon_steps"]} half hours from each UK midnight, from {knobs["test_from"]} until {knobs["test_until"]}:
+{run["test_windows"]:,} windows, single homes. Fitted on what lay before {knobs["valid_from"]}. In brackets, 95 %
+intervals by resampling homes crossed with weeks.
 loadproof {run["loadproof_version"]}, seed {run["seed"]}, sources' digest `{run["data_sha256"][:12]}`.
 
 {table(figures, tuple(SHOWN))}

@@ -2,6 +2,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no defect of the code.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 HEADER = "LCLid,stdorToU,DateTime,KWH/hh (per half hour) \r\n"
 

@@ -8,7 +8,9 @@ from tests.conftest import lcl_line
 from tests.test_store import two_homes
 from typer.testing import CliRunner
 
-from loadproof import __version__, cli
+from loadproof import __version__
+from loadproof.cli import app as cli
+from loadproof.cli import options
 from loadproof.samples import write_samples
 
 
@@ -87,7 +89,7 @@ def test_use_samples_is_read_from_a_dot_env_file(at_home, caplog):
 
 
 def test_samples_are_read_whatever_input_root_says(at_home, samples, monkeypatch):
-    monkeypatch.setattr(cli, "SAMPLES_ROOT", samples)
+    monkeypatch.setattr(options, "SAMPLES_ROOT", samples)
     done = invoke("ingest", "lcl", "--use-samples", "--input-root", "nowhere")
     assert done.exit_code == 0
     summary = json.loads((at_home / "data" / "summaries" / "ingest_lcl.json").read_text())
@@ -95,7 +97,7 @@ def test_samples_are_read_whatever_input_root_says(at_home, samples, monkeypatch
 
 
 def test_forecast_in_sample_mode_ingests_the_samples_and_report_writes_the_page(at_home, samples, monkeypatch):
-    monkeypatch.setattr(cli, "SAMPLES_ROOT", samples)
+    monkeypatch.setattr(options, "SAMPLES_ROOT", samples)
     done = invoke("forecast", "--use-samples", "--model", "persistence_ensemble", "--output-dir", "out")
     assert done.exit_code == 0, done.output
     metrics = json.loads((at_home / "out" / "metrics.json").read_text())
@@ -144,10 +146,39 @@ def test_run_obeys_its_config_and_not_the_environment(at_home, lcl_root, monkeyp
         f"data:\n  input_root: {lcl_root(two_homes(days=2))}\n  processed_root: {at_home}/p/processed\n"
     )
     done = invoke("run", "ingest_lcl")
-    assert "192 readings of 2 homes, 0 rows set aside" in done.stdout
+    assert "192 readings of 2 entities, 0 rows set aside" in done.stdout
 
 
 def test_an_unknown_knob_names_the_file_and_the_knob(at_home):
     (at_home / "params.yaml").write_text("forecast:\n  horizon: 3\n")
     with pytest.raises(cli.LoadproofError, match=r"params\.yaml: forecast\.horizon: Extra inputs are not permitted"):
         invoke("run", "ingest_lcl")
+
+
+@pytest.mark.parametrize(
+    ("source", "read", "written", "names"),
+    [("ukdale", 722, 718, "5"), ("ssen", 1_726, 1_722, "12"), ("weather", 4_510, 4_509, "midas:90001")],
+)
+def test_the_samples_of_each_source_are_ingested_with_every_row_accounted_for(
+    at_home, samples, monkeypatch, source, read, written, names
+):
+    monkeypatch.setattr(options, "SAMPLES_ROOT", samples)
+    done = invoke("ingest", source, "--use-samples")
+    assert done.exit_code == 0, done.output
+    summary = json.loads((at_home / "data" / "summaries" / f"ingest_{source}.json").read_text())
+    assert (summary["rows_read"], summary["rows_written"]) == (read, written)
+    assert summary["rows_rejected"] == read - written
+    assert names in done.output
+
+
+def test_one_broken_file_is_named_while_the_others_go_in_and_the_exit_code_is_1(at_home, lcl_root):
+    root = lcl_root(two_homes(days=2), b"")
+    done = run("ingest", "lcl", "--no-use-samples", "--input-root", root, cwd=at_home)
+    assert done.returncode == 1
+    assert "error: LCL-June2015v2_1.csv, line 1: the file is empty; fetch it again or remove it" in done.stderr
+    assert json.loads((at_home / "data" / "summaries" / "ingest_lcl.json").read_text())["rows_written"] == 192
+    strict = run(
+        "ingest", "lcl", "--no-use-samples", "--input-root", root, "--output-root", "x/p", "--strict", cwd=at_home
+    )
+    assert strict.returncode == 1
+    assert not (at_home / "x" / "summaries").exists()

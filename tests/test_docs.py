@@ -10,7 +10,7 @@ import click
 import pytest
 from typer.main import get_command
 
-from loadproof.cli import app
+from loadproof.cli.app import app
 from loadproof.config import Environment
 from loadproof.schema import Reason
 
@@ -90,3 +90,7 @@ def test_the_readme_stays_within_120_lines():
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_the_page_of_benchmarks_is_made_from_the_kept_figures():
+    assert script("make_benchmarks").page() == (ROOT / "docs" / "results" / "benchmarks.md").read_text()

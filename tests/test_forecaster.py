@@ -3,7 +3,8 @@ import polars as pl
 import pytest
 
 from loadproof.errors import SchemaError
-from loadproof.features.windows import Panel, cut_windows
+from loadproof.features.panel import Panel
+from loadproof.features.windows import cut_windows
 from loadproof.forecaster import forecast_from_table, forecast_table, make_forecast
 from loadproof.schema import FORECASTS, LEVELS
 

@@ -25,8 +25,9 @@ odd_energy = st.one_of(
     st.floats(),
     st.none(),
 )
-odd_entity = st.sampled_from(
-    ["lcl:MAC000002", "lcl:MAC2", "lcl:MAC0000021", "ssen:000200200402", "", "lcl:", " lcl:MAC000002"]
+odd_entity = st.one_of(
+    st.sampled_from(["lcl:MAC000002", "lcl:MAC2", "lcl:MAC0000021", "ssen:000200200402", "", "lcl:"]),
+    st.sampled_from([" lcl:MAC000002", "lcl:MAC000002\n", "LCL:MAC000002"]),
 )
 odd_ts = st.one_of(
     st.sampled_from([START, START + dt.timedelta(minutes=7), dt.datetime(1970, 1, 1, tzinfo=dt.UTC),

@@ -1,5 +1,5 @@
 """``python -m loadproof`` is ``loadproof``."""
 
-from loadproof.cli import main
+from loadproof.cli.app import main
 
 main()

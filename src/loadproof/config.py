@@ -33,6 +33,7 @@ class DataConfig(_Section):
     """Where the data comes from and goes to, and how much of it may be bad."""
 
     input_root: Path = Path("data/raw")
+    input_kind: Literal["files", "samples"] = Field("files", description="Whether the input is real or our simulator's")
     processed_root: Path = Path("data/processed")
     derived_root: Path = Path("data/derived")
     ts_convention: Literal["end", "start"] = Field("end", description="Which end of its half hour an LCL stamp marks")

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from loadproof.schema import Checked, set_repeats_aside
-from loadproof.store import ROWS_PER_GROUP
+from loadproof.store import ROWS_PER_GROUP, naming
 
 __all__ = ["MergedMonth", "MonthJob", "merge_month", "part_number", "read_month"]
 
@@ -158,13 +158,14 @@ def _write(readings: pl.DataFrame, sources: Mapping[int, str], path: Path) -> No
     path.parent.mkdir(parents=True, exist_ok=True)
     # Arrow writes the categories as they are, as dictionary pages, and without its own schema on top a reader sees
     # plain strings: half the time and half the bytes of casting to strings first (docs/decisions.md).
-    pq.write_table(
-        frame.rechunk().to_arrow(),
-        path,
-        row_group_size=ROWS_PER_GROUP,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=["entity_id", "interval_mins", "energy_kwh", "source", "extras"],
-        column_encoding={"ts_utc": "DELTA_BINARY_PACKED"},
-        store_schema=False,
-    )
+    with naming(path):
+        pq.write_table(
+            frame.rechunk().to_arrow(),
+            path,
+            row_group_size=ROWS_PER_GROUP,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=["entity_id", "interval_mins", "energy_kwh", "source", "extras"],
+            column_encoding={"ts_utc": "DELTA_BINARY_PACKED"},
+            store_schema=False,
+        )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-__all__ = ["Batch", "Part"]
+__all__ = ["Batch", "Part", "size_and_stamp"]
 
 
 @dataclass(frozen=True)
@@ -37,3 +37,12 @@ class Batch(NamedTuple):
     rejected: pl.DataFrame
     rows_read: int
     sha256: str
+
+
+def size_and_stamp(path: Path) -> tuple[int, str]:
+    """Return a file's bytes and a stamp for its ``Part``; of what cannot even be looked at, reading tells why."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return 0, "unreadable"
+    return facts.st_size, f"{facts.st_mtime_ns}"

@@ -225,7 +225,7 @@ class EnergyReading(BaseModel):
 
     @model_validator(mode="after")
     def _rules_across_fields(self) -> "EnergyReading":
-        if not re.match(ENTITY_PATTERNS[self.dataset], self.entity_id):
+        if not re.fullmatch(ENTITY_PATTERNS[self.dataset], self.entity_id):
             raise ValueError(f"entity_id {self.entity_id!r} does not match {ENTITY_PATTERNS[self.dataset]}")
         if not FIRST_TS_UTC <= self.ts_utc < LAST_TS_UTC:
             raise ValueError(f"ts_utc {self.ts_utc} lies outside {FIRST_TS_UTC:%Y} to {LAST_TS_UTC:%Y}")

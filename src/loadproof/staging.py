@@ -11,18 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
 from loadproof.merging import MergedMonth, MonthJob, merge_month, part_number, read_month
 from loadproof.parts import Batch, Part
 from loadproof.schema import REJECTED, Dataset
-from loadproof.store import Store, write_atomically, write_parquet
+from loadproof.store import COMMITTING, Store, naming, write_atomically, write_parquet
 
 __all__ = ["Built", "Kept", "Stage", "StagedPart", "finish_commit", "open_stage"]
-
-_COMMITTING: Final = "committing.json"
 
 RawLines = Callable[[int, Sequence[int]], Mapping[int, str]]
 """Part number and line numbers to the lines' text, for rows set aside after their batch was read."""
@@ -52,7 +50,10 @@ class Kept:
 
 @dataclass(frozen=True)
 class Built:
-    """The dataset as it will be. Counts are rows; ``conflict`` is one contested half hour in words, or null."""
+    """The dataset as it will be. Counts are rows.
+
+    In words, or null: ``conflict`` is one contested half hour, ``worst`` the first fault of the file that has most.
+    """
 
     months: Mapping[str, int]
     untouched: tuple[str, ...]
@@ -63,6 +64,7 @@ class Built:
     rejected_by_source: Mapping[str, int]
     faulty_by_source: Mapping[str, int]
     conflict: str | None
+    worst: str | None
 
     @property
     def rows_written(self) -> int:
@@ -73,17 +75,17 @@ class Built:
 def open_stage(store: Store, dataset: Dataset, key: str) -> "Stage":
     """Return the stage of the ingest ``key``, with what an earlier, killed run of it left; others' are removed."""
     folder = store.staging_root / f"{dataset}-{key}"
-    for other in store.staging_root.glob(f"{dataset}-*"):
+    for other in [*store.staging_root.glob(f"{dataset}-*"), *store.staging_root.glob(f".gone-{dataset}-*")]:
         if other != folder:
-            shutil.rmtree(other)
+            _remove(other)
     folder.mkdir(parents=True, exist_ok=True)
     return Stage(store, dataset, folder)
 
 
 def finish_commit(store: Store, dataset: Dataset) -> None:
     """Finish the swap that a killed run had begun, so that the dataset and its summary speak of the same rows."""
-    for folder in sorted(store.staging_root.glob(f"{dataset}-*")):
-        begun = store.read_json(folder / _COMMITTING)
+    for mark in sorted(store.begun_commits(dataset)):
+        folder, begun = mark.parent, store.read_json(mark)
         if begun is not None:
             Stage(store, dataset, folder).commit(_read_built(begun["built"]), begun["summary"])
 
@@ -179,13 +181,14 @@ class Stage:
             # A bin that too few samples cover is missing data, and nobody's mistake.
             faulty_by_source=_counts(rejected.filter(pl.col("reason") != "low_coverage"), "file"),
             conflict=_first_conflict(rejected),
+            worst=_worst(rejected.filter(pl.col("reason") != "low_coverage")),
         )
         write_atomically(mark, lambda beside: beside.write_text(json.dumps(asdict(built))))
         return built
 
     def commit(self, built: Built, summary: Mapping[str, Any]) -> None:
         """Swap the built months in for the dataset's old ones, then the rows set aside and the summary."""
-        self.store.write_json(self.folder / _COMMITTING, {"built": asdict(built), "summary": summary})
+        self.store.write_json(self.folder / COMMITTING, {"built": asdict(built), "summary": summary})
         self.target.mkdir(parents=True, exist_ok=True)
         for month in set(built.months) - set(built.untouched):
             self._swap(self.folder / "out" / "months" / f"month={month}", self.target / f"month={month}")
@@ -194,18 +197,19 @@ class Stage:
                 self._discard(stale)
         self._swap(self.folder / "out" / "rejected", self.rejected)
         self.store.write_json(self.store.summary_path(self.dataset), summary)
-        shutil.rmtree(self.folder)
+        _remove(self.folder)
 
     def abandon(self) -> None:
         """Remove what was staged; nothing was put in place."""
-        shutil.rmtree(self.folder)
+        _remove(self.folder)
 
     def _mark(self, part: Part) -> Path:
         return self.folder / "parts" / f"{part.number:05d}.json"
 
     def _write(self, frame: pl.DataFrame, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.write_ipc(path, compression="lz4")
+        with naming(path):
+            frame.write_ipc(path, compression="lz4")
 
     def _rejected(
         self, sources: Mapping[int, str], kept: Kept, late: Sequence[pl.DataFrame], raw_lines: RawLines
@@ -246,6 +250,16 @@ class Stage:
         path.rename(grave)
 
 
+def _remove(folder: Path) -> None:
+    """Remove a stage under a name that no run takes for one, for a kill in the middle leaves some of it."""
+    gone = folder if folder.name.startswith(".gone-") else folder.with_name(f".gone-{folder.name}")
+    if gone != folder:
+        if gone.exists():
+            shutil.rmtree(gone)
+        folder.rename(gone)
+    shutil.rmtree(gone)
+
+
 def _read_built(facts: Mapping[str, Any]) -> Built:
     return Built(**{**facts, "untouched": tuple(facts["untouched"])})
 
@@ -276,7 +290,15 @@ def _counts(frame: pl.DataFrame, column: str) -> dict[str, int]:
 
 def _first_conflict(rejected: pl.DataFrame) -> str | None:
     rows = rejected.filter(pl.col("reason") == "conflict").head(2).rows(named=True)
-    return " against ".join(f"{row['file']}, line {row['line']}: {row['raw']!r}" for row in rows) or None
+    return " against ".join(f"{row['file']}, line {row['line']}: {row['raw'][:200]!r}" for row in rows) or None
+
+
+def _worst(faulty: pl.DataFrame) -> str | None:
+    worst = faulty["file"].mode(maintain_order=True).head(1)
+    rows = faulty.filter(pl.col("file").is_in(worst.implode()))
+    for row in rows.head(1).rows(named=True):
+        return f"{row['file']} ({rows.height}, first line {row['line']}, {row['reason']}: {row['raw'][:200]!r})"
+    return None
 
 
 def _iso(ts: dt.datetime | None) -> str | None:

@@ -7,6 +7,7 @@ Everything is put in place whole or not at all.
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -19,21 +20,48 @@ from filelock import FileLock, Timeout
 from loadproof.errors import SchemaError, SourceError
 from loadproof.schema import FORECASTS, METRICS, NETWORK, READINGS, WEATHER, Dataset, Ingested
 
-__all__ = ["ROWS_PER_GROUP", "Store", "write_atomically", "write_parquet"]
+__all__ = ["ROWS_PER_GROUP", "Store", "naming", "write_atomically", "write_parquet", "write_together"]
 
 ROWS_PER_GROUP: Final = 131_072
 """Small enough that one feeder's month touches one or two row groups of many; explicit, for identical bytes."""
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in what goes wrong as it is written, which Arrow and polars do not.
+
+    Raises:
+        OSError: Also where polars calls a full disk a ``ComputeError``.
+    """
+    try:
+        yield
+    except (pl.exceptions.ComputeError, OSError) as error:
+        told = re.search(r"os error (\d+)", str(error))
+        number = getattr(error, "errno", None) or (int(told[1]) if told else None)
+        if number is None or getattr(error, "filename", None) is not None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def write_together(files: Mapping[Path, Callable[[Path], Any]]) -> None:
+    """Let each function fill a file beside its path, then put all in place: none before every one is whole."""
+    # One name each, so that a killed run leaves no more than one.
+    beside = {path: path.with_name(f".{path.name}.tmp") for path in files}
+    try:
+        for path, write in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with naming(path):
+                write(beside[path])
+        for path in files:
+            beside[path].replace(path)
+    finally:
+        for leftover in beside.values():
+            leftover.unlink(missing_ok=True)
+
+
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a file beside ``path``, then put it in place, so that ``path`` is whole or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_together({path: write})
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
@@ -42,24 +70,34 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
                                   row_group_size=ROWS_PER_GROUP)  # fmt: skip
 
 
+COMMITTING: Final = "committing.json"
+"""Stands in a stage from the first folder swapped until the summary is written."""
+
+
 class Store:
     """Tables below and beside ``root`` (``data/processed``)."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self.rejected_root = root.parent / "rejected"
-        self.summaries_root = root.parent / "summaries"
-        self.network_root = root.parent / "network"
-        self.weather_root = root.parent / "weather"
-        self.staging_root = root.parent / ".staging"
+        self.root = root.resolve()
+        beside = self.root.parent
+        self.rejected_root = beside / "rejected"
+        self.summaries_root = beside / "summaries"
+        self.network_root = beside / "network"
+        self.weather_root = beside / "weather"
+        self.staging_root = beside / ".staging"
 
     @contextmanager
     def writing(self, dataset: Dataset) -> Iterator[None]:
         """Hold the dataset against a second writer.
 
         Raises:
-            SourceError: If another process writes it now.
+            SourceError: If another process writes it now, or the root is no place to swap folders into.
         """
+        if self.root.is_dir() and self.root.stat().st_dev != self.root.parent.stat().st_dev:
+            raise SourceError(
+                f"{self.root}: is a file system of its own, so nothing can be moved into it whole; mount its parent "
+                "folder instead, or name a folder below it with --output-root"
+            )
         self.staging_root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.staging_root / f"{dataset}.lock")
         try:
@@ -76,6 +114,10 @@ class Store:
         """Return the summary of the last ingest of a dataset, None before the first."""
         return self.read_json(self.summary_path(dataset))
 
+    def begun_commits(self, dataset: Dataset) -> list[Path]:
+        """Return the marks of swaps that a killed run left half done; the next ingest finishes them."""
+        return list(self.staging_root.glob(f"{dataset}-*/{COMMITTING}"))
+
     def months(self, dataset: Dataset) -> set[str]:
         """Return the months of a dataset that are at rest."""
         return {path.name.removeprefix("month=") for path in (self.root / f"dataset={dataset}").glob("month=*")}
@@ -90,6 +132,8 @@ class Store:
         files = sorted(folder.glob("month=*/*.parquet"))
         if not files:
             raise SchemaError(f"{folder}: holds no readings; run 'loadproof ingest {dataset}' first")
+        if self.begun_commits(dataset):
+            raise SchemaError(f"{folder}: an ingest was cut off in its last step; run it again, it goes on from there")
         schema = pl.read_parquet_schema(files[0])
         if schema != READINGS:
             raise SchemaError(f"{files[0]}: its columns are not those of a reading; ingest {dataset} again")
@@ -101,20 +145,29 @@ class Store:
         files = sorted(self.weather_root.glob("*.parquet"))
         return pl.scan_parquet(files) if files else None
 
+    def read_weather(self) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame] | None:
+        """Return the weather table, and the rows and values set aside; None where none was ingested."""
+        aside = self.rejected_root / "weather"
+        paths = [root / "part-00000.parquet" for root in (self.weather_root, aside, aside.with_name("weather_values"))]
+        if not all(path.is_file() for path in paths):
+            return None
+        weather, rejected, values = (pl.read_parquet(path) for path in paths)
+        return weather, rejected, values
+
     def write_weather(
-        self, weather: pl.DataFrame, rejected: Sequence[pl.DataFrame], values: Sequence[pl.DataFrame],
-        summary: Mapping[str, Any],
-    ) -> None:  # fmt: skip
-        """Write the weather table, the rows and values set aside, and last the summary."""
+        self, weather: pl.DataFrame, rejected: pl.DataFrame, values: pl.DataFrame, summary: Mapping[str, Any]
+    ) -> None:
+        """Write the weather table, the rows and values set aside, and the summary, all or none."""
         _require(weather, WEATHER, "a weather table")
         aside = self.rejected_root / "weather"
-        for path, frame in (
-            (self.weather_root / "part-00000.parquet", weather),
-            (aside / "part-00000.parquet", pl.concat(rejected)),
-            (aside.with_name("weather_values") / "part-00000.parquet", pl.concat(values)),
-        ):
-            write_atomically(path, partial(write_parquet, frame))
-        self.write_json(self.summary_path("weather"), summary)
+        write_together(
+            {
+                self.weather_root / "part-00000.parquet": partial(write_parquet, weather),
+                aside / "part-00000.parquet": partial(write_parquet, rejected),
+                aside.with_name("weather_values") / "part-00000.parquet": partial(write_parquet, values),
+                self.summary_path("weather"): partial(_write_text, _as_json(summary)),
+            }
+        )
 
     def entities(self, dataset: Dataset) -> list[str]:
         """Return whose readings a dataset holds, in order."""
@@ -130,6 +183,13 @@ class Store:
         """Write one model's forecast table, whole or not at all."""
         _require(forecasts, FORECASTS, "a forecast table")
         write_atomically(path, lambda beside: write_parquet(forecasts, beside))
+
+    def clear_run(self, folder: Path) -> int:
+        """Remove the tables that a run left in a folder, and nothing else; return how many there were."""
+        files = [*(folder / "forecasts").glob("*.parquet"), *folder.glob("metrics.*"), *folder.glob("run.json")]
+        for file in files:
+            file.unlink()
+        return len(files)
 
     def forecast_tables(self, folder: Path) -> list[Callable[[], pl.DataFrame]]:
         """Return a reader of each forecast table in a folder, so that one is in memory at a time."""
@@ -165,15 +225,27 @@ class Store:
 
     def write_json(self, path: Path, facts: Mapping[str, Any]) -> None:
         """Write a mapping, keys sorted."""
-        self.write_text(path, json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        self.write_text(path, _as_json(facts))
 
     def read_json(self, path: Path) -> dict[str, Any] | None:
         """Return a mapping, None where there is none."""
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        except ValueError as error:
+            raise SchemaError(f"{path}: is damaged ({error}); remove it, and ingest all files anew") from error
 
     def write_text(self, path: Path, text: str) -> None:
         """Write a text, UTF-8."""
-        write_atomically(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+        write_atomically(path, partial(_write_text, text))
+
+
+def _as_json(facts: Mapping[str, Any]) -> str:
+    return json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _write_text(text: str, path: Path) -> None:
+    # The bytes of a path may be no UTF-8; escaped they are text, and valid JSON.
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _require(frame: pl.DataFrame, schema: pl.Schema, what: str) -> None:

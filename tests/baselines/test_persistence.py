@@ -5,7 +5,8 @@ import pytest
 
 from loadproof.baselines.persistence import PersistenceEnsemble
 from loadproof.errors import ConfigError
-from loadproof.features.windows import Panel, cut_windows
+from loadproof.features.panel import Panel
+from loadproof.features.windows import cut_windows
 from loadproof.schema import LEVELS
 
 START = np.datetime64("2013-01-07", "us")

@@ -4,7 +4,8 @@ import pytest
 from loadproof.baselines import BASELINES
 from loadproof.baselines.seasonal import SeasonalNaive, home_scale, mean_known
 from loadproof.errors import ConfigError, NotFittedError
-from loadproof.features.windows import Panel, Windows, cut_windows, split_by_time
+from loadproof.features.panel import Panel
+from loadproof.features.windows import Windows, cut_windows, split_by_time
 from loadproof.schema import LEVELS
 
 START = np.datetime64("2013-01-07", "us")  # a Monday in winter: local time is UTC
@@ -154,10 +155,12 @@ def test_each_refusal_names_its_mend_in_1_line():
         SeasonalNaive().predict(windows.inputs)
     with pytest.raises(ConfigError, match="holds no season of 336; raise context_steps to 336"):
         fitted(windows_of(np.ones(48 * 16), context_steps=300), 336)
-    with pytest.raises(ConfigError, match=r"^0 training windows"):
+    with pytest.raises(ConfigError, match="there is no training window; begin training earlier"):
         fitted(windows.take(slice(0, 0)))
-    with pytest.raises(ConfigError, match="hold no residual"):
+    with pytest.raises(ConfigError, match=r"2 training windows have no reading after t0; .* require_truth"):
         fitted(Windows(windows.inputs, np.full_like(windows.truth_kwh, np.nan)))
+    with pytest.raises(ConfigError, match=r"all 2 homes to learn from, .* h0000, stand still .*; leave them out"):
+        fitted(windows_of(np.zeros((2, 48 * 16))))
     blind = windows.take(np.array([0]))
     blind.inputs.context_kwh[:] = np.nan
     for build in BASELINES.values():
@@ -165,3 +168,11 @@ def test_each_refusal_names_its_mend_in_1_line():
         model.fit(windows, windows, rng=np.random.default_rng(0))
         with pytest.raises(ConfigError, match="1 windows, the first of h0000, have nothing observed"):
             model.predict(blind.inputs)
+
+
+def test_a_home_that_uses_nothing_does_not_keep_1_that_lives_from_being_learnt_from():
+    both, alone = np.random.default_rng(6).gamma(1.0, 0.3, (2, 48 * 30)), np.zeros(48 * 30)
+    both[1] = alone
+    model, lively = fitted(windows_of(both)), fitted(windows_of(both[:1]))
+    np.testing.assert_array_equal(*(m.predict(windows_of(both[:1]).inputs).quantiles_kwh for m in (model, lively)))
+    assert (model.predict(windows_of(alone).inputs).mean_kwh == 0).all()

@@ -108,6 +108,16 @@ def make_metrics(rng, models=("naive", "sharp"), homes=("lcl:MAC000002", "lcl:MA
     return pl.DataFrame(rows, schema=METRICS, orient="row")
 
 
+def make_comparisons(low=0.76, high=0.84, subject="sharp", other="naive", dataset="lcl"):
+    """One model against another: by CRPS, the ratio 0.8 with its interval and the difference."""
+    key = (subject, dataset, "home", None, "all")
+    rows = [
+        (*key, f"crps_ratio_to:{other}", 0.8, low, high, 1000, "1"),
+        (*key, f"crps_difference_to:{other}", -0.02, -0.03, -0.01, 1000, "kWh"),
+    ]
+    return pl.DataFrame(rows, schema=METRICS, orient="row")
+
+
 def make_summary(dataset="lcl", mode="files", sources=2):
     """An ingest summary as its JSON reads."""
     return {

@@ -8,11 +8,16 @@ from loadproof.evaluation.bootstrap import (
     paired_ratio,
     resample,
     resample_weeks,
+    weigh_once,
 )
 
 
 def mean_of(sums):
     return sums[..., 0] / sums[..., 1]
+
+
+def drawn_mean(sums, weights):
+    return mean_of(resample(sums, weights))
 
 
 def random_sums(rng, n_homes=5, n_weeks=4):
@@ -36,6 +41,11 @@ def test_20_draws_equal_the_slow_twin_that_lists_each_resampled_cell():
         np.testing.assert_allclose(resample(sums, weights)[draw], sum(sums[e, w] for e in homes for w in weeks))
         slow = [sum(sums[e, w] for w in weeks) for e in range(5)]
         np.testing.assert_allclose(resample_weeks(sums, weights)[draw], slow)
+
+
+def test_to_weigh_each_home_and_week_once_is_to_sum_all_20_cells():
+    sums = random_sums(np.random.default_rng(2))
+    np.testing.assert_allclose(resample(sums, weigh_once(5, 4)), [sums.sum(axis=(0, 1))])
 
 
 def test_the_same_seed_gives_the_same_1000_draws():
@@ -68,8 +78,8 @@ def test_the_interval_of_a_mean_of_30_homes_by_30_weeks_has_the_width_that_both_
 def test_a_model_compared_with_itself_differs_by_0_and_with_its_double_by_the_ratio_2_in_every_draw():
     sums = random_sums(np.random.default_rng(7))
     weights = draw_weights(5, 4, draws=100, rng=np.random.default_rng(8))
-    assert paired_difference(sums, sums, mean_of, weights) == (0, 0, 0)
-    assert paired_ratio(sums * [2, 1], sums, mean_of, weights) == pytest.approx((2, 2, 2))
+    assert paired_difference(sums, sums, drawn_mean, weights) == (0, 0, 0)
+    assert paired_ratio(sums * [2, 1], sums, drawn_mean, weights) == pytest.approx((2, 2, 2))
 
 
 def test_a_paired_interval_is_10_times_narrower_than_the_two_apart_when_both_share_the_homes():
@@ -77,17 +87,19 @@ def test_a_paired_interval_is_10_times_narrower_than_the_two_apart_when_both_sha
     shared = rng.normal(10, 5, (40, 10))
     first, second = (np.stack([shared + rng.normal(0, 0.1, (40, 10)), np.ones((40, 10))], axis=-1) for _ in range(2))
     weights = draw_weights(40, 10, draws=500, rng=rng)
-    paired = paired_difference(first, second, mean_of, weights)
+    paired = paired_difference(first, second, drawn_mean, weights)
     low, high = bounds(mean_of(resample(first, weights)))
     assert (high - low) > 10 * (paired.high - paired.low)
     assert paired.low < paired.value < paired.high
 
 
-def test_a_ratio_to_0_is_not_a_number_and_3_homes_by_3_weeks_claim_no_interval():
+def test_a_ratio_to_0_is_not_a_number_and_3_homes_or_3_weeks_claim_no_interval():
     sums = random_sums(np.random.default_rng(10))
     weights = draw_weights(5, 4, draws=20, rng=np.random.default_rng(11))
-    assert np.isnan(paired_ratio(sums, sums * [0, 1], mean_of, weights)).all()
-    few = random_sums(np.random.default_rng(12), 3, 3)
-    found = paired_ratio(few * [2, 1], few, mean_of, draw_weights(3, 3, draws=20, rng=np.random.default_rng(13)))
-    assert found.value == pytest.approx(2)
-    assert np.isnan([found.low, found.high]).all()
+    assert np.isnan(paired_ratio(sums, sums * [0, 1], drawn_mean, weights)).all()
+    for n_homes, n_weeks in ((3, 3), (3, 9), (9, 3), (4, 4)):
+        few = random_sums(np.random.default_rng(12), n_homes, n_weeks)
+        weights = draw_weights(n_homes, n_weeks, draws=20, rng=np.random.default_rng(13))
+        found = paired_ratio(few * [2, 1], few, drawn_mean, weights)
+        assert found.value == pytest.approx(2)
+        assert np.isnan([found.low, found.high]).all() == (min(n_homes, n_weeks) < 4)

@@ -9,7 +9,7 @@ from tests.evaluation.test_aggregates_forecasts import forecast_rows
 
 from loadproof.evaluation import figures, figures_scores
 from loadproof.evaluation.aggregates_forecasts import Window, cut_fan
-from loadproof.evaluation.aggregates_scores import pick_level, rank_models, share_below
+from loadproof.evaluation.aggregates_scores import comparisons, count_judged, pick_level, rank_models, share_below
 from loadproof.schema import METRICS
 
 
@@ -57,6 +57,23 @@ def test_a_fan_in_july_is_drawn_on_the_british_summer_clock():
     fan = cut_fan(forecast_rows([[0.5] * 7], t0=t0), readings_of(half_hours("a", t0, 1)), Window("m", "a", t0, 0.1))
     stamps = {row["t"] for row in data_of(figures.fan_chart(fan, t0)) if "q5" in row}
     assert stamps == {"2013-07-01T01:00:00Z"}
+
+
+def test_a_fan_names_the_day_before_t0_as_the_first_that_a_narrow_screen_shows():
+    t0 = dt.datetime(2013, 7, 1, 23, tzinfo=dt.UTC)
+    fan = cut_fan(forecast_rows([[0.5] * 7], t0=t0), readings_of(half_hours("a", t0, 1)), Window("m", "a", t0, 0.1))
+    chart = figures.fan_chart(fan, t0).to_dict()
+    assert chart["usermeta"] == {"narrow_from": "2013-07-01T00:00:00Z"}  # on the summer clock, t0 is 2 July 00:00
+    assert {"datasets", "layer"} <= set(chart)  # where the page looks for the rows to leave out
+
+
+def test_a_comparison_is_read_from_its_name_whatever_the_other_model_is_called():
+    rows = metric_rows(
+        ("a", None, "crps_ratio_to:b_ratio_to:c\n<x>", 0.9), ("a", None, "crps", 1.0), ("a", "h", "crps", 1.0)
+    )
+    found = comparisons(rows).select("subject", "measure", "kind", "other").rows()
+    assert found == [("a", "crps", "ratio", "b_ratio_to:c\n<x>")]
+    assert count_judged(rows, "lcl") == 1
 
 
 def test_a_fan_without_a_gap_draws_no_empty_layer():

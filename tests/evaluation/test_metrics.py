@@ -4,58 +4,19 @@ from functools import partial
 import numpy as np
 import polars as pl
 import pytest
+from tests.evaluation.score_fixtures import START, random_case, rows_of, score, value
 
-from loadproof.errors import ConfigError, SchemaError
-from loadproof.evaluation.metrics import (
-    CRPS_WEIGHTS,
-    METRIC_UNITS,
-    SLICES,
-    compare,
-    pinball,
-    score_forecasts,
-    score_sums,
-    seasonal_scale,
-    sum_scores,
-)
-from loadproof.features.windows import Panel
-from loadproof.forecaster import ForecastRows, make_forecast
+from loadproof.evaluation.losses import CRPS_WEIGHTS
+from loadproof.evaluation.metrics import METRIC_UNITS, seasonal_scale
+from loadproof.evaluation.sums import SLICES
+from loadproof.features.panel import Panel
 from loadproof.schema import LEVELS, METRICS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # a docstring there has an invalid escape sequence
     from utilsforecast import losses
 
-START = np.datetime64("2013-10-01T23:00", "us")  # a local midnight in summer; the clocks go back on the 27th
 DAY = np.timedelta64(1, "D")
-
-
-def rows_of(entity, t0, quantiles, mean=None, model="m"):
-    quantiles = np.asarray(quantiles, dtype=np.float32)
-    mean = quantiles[..., 3] if mean is None else np.asarray(mean, dtype=np.float32)
-    return ForecastRows(model, np.asarray(entity), np.asarray(t0), make_forecast(quantiles, LEVELS, mean))
-
-
-def random_case(seed, n_homes=5, n_days=42, spread=0.4, missing=0.1):
-    rng = np.random.default_rng(seed)
-    entity = np.repeat([f"h{i}" for i in range(n_homes)], n_days)
-    t0 = np.tile(START + np.arange(n_days) * DAY, n_homes)
-    truth = rng.gamma(2.0, 0.2, (len(entity), 48)).astype(np.float32)
-    quantiles = 0.4 + spread * (np.array(LEVELS) - 0.5) + rng.normal(0, 0.1, (*truth.shape, 1))
-    truth[rng.random(truth.shape) < missing] = np.nan
-    return rows_of(entity, t0, quantiles, mean=quantiles.mean(axis=-1)), truth
-
-
-def score(rows, truth, *, scales=None, draws=200, seed=0):
-    scales = dict.fromkeys(rows.entity.tolist(), 1.0) if scales is None else scales
-    rng = np.random.default_rng(seed)
-    return score_forecasts(rows, truth, interval_mins=30, scales_kwh=scales, dataset="lcl", draws=draws, rng=rng)
-
-
-def value(table, metric, *, entity=None, slice_="all", column="value"):
-    row = table.filter(
-        pl.col("entity_id").eq_missing(pl.lit(entity, pl.String)), slice=pl.lit(slice_), metric=pl.lit(metric)
-    )
-    return row[column].item()
 
 
 def long_table(rows, truth):
@@ -66,17 +27,6 @@ def long_table(rows, truth):
     ts = (rows.t0[:, None] + np.arange(48) * np.timedelta64(30, "m"))[scored]
     mean = rows.forecast.mean_kwh[scored].astype(float)
     return pl.DataFrame({"unique_id": entity, "ds": ts, "y": truth[scored].astype(float), "mean": mean, **columns})
-
-
-def test_pinball_of_an_overshoot_and_an_undershoot_of_2_kwh_at_level_0_9_is_0_2_and_1_8():
-    loss = pinball(np.array([1.0, 5.0]), np.array([[3.0], [3.0]]), (0.9,))
-    np.testing.assert_allclose(loss, [[0.2], [1.8]])
-
-
-def test_the_crps_weights_sum_to_1_and_are_the_gaps_between_the_midpoints_of_the_levels():
-    edges = [0, *(np.array(LEVELS[1:]) + LEVELS[:-1]) / 2, 1]
-    np.testing.assert_allclose(CRPS_WEIGHTS, np.diff(edges))
-    assert sum(CRPS_WEIGHTS) == pytest.approx(1)
 
 
 def test_mae_rmse_and_mean_pinball_of_5_homes_equal_those_of_utilsforecast():
@@ -108,7 +58,7 @@ def test_mase_of_3_homes_equals_that_of_utilsforecast_with_season_48():
     table = score(rows, truth, scales=seasonal_scale(panel, until=START))
     for home, expected in mase.select("unique_id", "q3").iter_rows():
         assert value(table, "mase", entity=home) == pytest.approx(expected, rel=1e-6)
-    assert value(table, "mase") == pytest.approx(mase["q3"].mean(), rel=1e-6)  # as many half hours in each home
+    assert value(table, "mase") == pytest.approx(mase["q3"].mean(), rel=1e-6)
 
 
 def test_the_seasonal_scale_stops_at_its_date_and_skips_gaps():
@@ -117,16 +67,6 @@ def test_the_seasonal_scale_stops_at_its_date_and_skips_gaps():
     until = START + 5 * np.timedelta64(30, "m")
     assert seasonal_scale(panel, until=until, season_steps=2) == {"a": (3 + 5) / 2}
     assert np.isnan(seasonal_scale(panel, until=START, season_steps=2)["a"])
-
-
-def test_homes_of_scale_0_or_none_are_left_out_of_mase_and_of_its_n():
-    rows, truth = random_case(4, n_homes=3, n_days=7, missing=0)
-    table = score(rows, truth, scales={"h0": 0.5, "h1": 0.0, "h2": np.nan})
-    assert value(table, "mase") == pytest.approx(value(table, "mae", entity="h0") / 0.5)
-    assert value(table, "mase", column="n") == 7 * 48
-    assert value(table, "mae", column="n") == 3 * 7 * 48
-    assert value(table, "mase", entity="h1") is None
-    assert value(table, "mase", entity="h1", column="n") == 0
 
 
 def test_four_truths_by_hand_give_coverage_0_25_0_5_and_0_75_and_widths_2_4_and_6():
@@ -194,15 +134,6 @@ def test_the_pooled_interval_equals_the_slow_twin_of_50_draws_over_homes_and_wee
     assert [value(table, "mae", column=edge) for edge in ("low", "high")] == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_home_has_an_interval_from_4_weeks_on_and_the_pool_from_4_homes_or_weeks_on():
-    long, short = score(*random_case(10, n_homes=2, n_days=28)), score(*random_case(10, n_homes=3, n_days=14))
-    assert value(long, "mae", entity="h0", column="low") < value(long, "mae", entity="h0")
-    assert value(long, "mae", column="low") < value(long, "mae") < value(long, "mae", column="high")
-    assert value(short, "mae", entity="h0", column="low") is None
-    assert value(short, "mae", column="low") is None
-    assert value(score(*random_case(10, n_homes=4, n_days=14)), "mae", column="low") is not None
-
-
 def test_a_home_without_load_has_an_mae_of_0_and_no_ratio():
     table = score(rows_of(["a"], [START], np.zeros((1, 48, 7))), np.zeros((1, 48), dtype=np.float32))
     assert value(table, "mae") == 0
@@ -210,33 +141,111 @@ def test_a_home_without_load_has_an_mae_of_0_and_no_ratio():
     assert value(table, "pinball_scaled") is None
 
 
-def test_comparing_2_models_gives_their_difference_and_ratio_and_pairs_their_draws():
-    rows, truth = random_case(11)
-    wide, _ = random_case(11, spread=0.9)
-    cut = {"interval_mins": 30, "scales_kwh": {}}
-    one, two = sum_scores(rows, truth, **cut), sum_scores(wide, truth, **cut)
-    found = compare(two, one, "pinball", rng=np.random.default_rng(12))
-    tables = [score_sums(sums, dataset="lcl", rng=np.random.default_rng(12)) for sums in (one, two)]
-    plain, wider = (value(table, "pinball") for table in tables)
-    assert found.difference.value == pytest.approx(wider - plain)
-    assert found.ratio.value == pytest.approx(wider / plain)
-    assert found.ratio.low < found.ratio.value < found.ratio.high
-    assert found.n == np.count_nonzero(~np.isnan(truth))
-    assert compare(one, one, "mae", rng=np.random.default_rng(13)).difference == (0, 0, 0)
+def in_summer(rows):
+    """The same 60 days earlier, where no clock changes and step 14 is 07:00 each day."""
+    return rows._replace(t0=rows.t0 - 60 * DAY)
 
 
-def test_models_scored_on_1_half_hour_less_or_by_an_unknown_metric_are_not_compared():
-    rows, truth = random_case(14, missing=0)
-    less = truth.copy()
-    less[0, 0] = np.nan
-    one, two = (sum_scores(rows, some, interval_mins=30, scales_kwh={}) for some in (truth, less))
-    with pytest.raises(ConfigError, match="use the same windows"):
-        compare(one, two, "mae", rng=np.random.default_rng(15))
-    with pytest.raises(ConfigError, match="metrics are mae, rmse"):
-        compare(one, one, "mape", rng=np.random.default_rng(15))
+def unequal_case(seed):
+    """Six homes over six weeks (42 days): the first has 42 windows, the last only 7; the errors grow with the home."""
+    rows, truth = random_case(seed, n_homes=6, n_days=42)
+    home = np.repeat(np.arange(6), 42)
+    truth *= (1 + home)[:, None]
+    late = np.tile(np.arange(42), 6) < 7 * home
+    truth[late] = np.nan
+    return in_summer(rows), truth, home
 
 
-def test_a_truth_of_1_window_less_is_refused():
-    rows, truth = random_case(16)
-    with pytest.raises(SchemaError, match="cut the truth at the same t0"):
-        score(rows, truth[1:])
+def slow_mase(rows, truth, scales, *, homes_drawn=None, weeks_drawn=None):
+    """The mean over homes of each one's MAE over its own scale, by listing every half hour; and how many homes."""
+    entities = np.unique(rows.entity)
+    monday = ((rows.t0 + np.timedelta64(1, "h")).astype("datetime64[D]").astype(int) + 3) // 7  # all of it summer time
+    weeks = np.unique(monday)
+    own = []
+    for e, home in enumerate(entities):
+        errors = []
+        for w, week in enumerate(weeks):
+            of_cell = (rows.entity == home) & (monday == week)
+            error = np.abs(rows.forecast.quantiles_kwh[of_cell, :, 3] - truth[of_cell])
+            errors += [error[~np.isnan(error)]] * (1 if weeks_drawn is None else int(weeks_drawn[w]))
+        errors = np.concatenate(errors) if errors else np.empty(0)
+        if errors.size and scales[home] > 0:
+            own += [errors.mean() / scales[home]] * (1 if homes_drawn is None else int(homes_drawn[e]))
+    return np.mean(own), len(own)
+
+
+def test_the_mase_over_6_homes_is_the_mean_of_their_own_and_not_of_their_half_hours():
+    rows, truth, home = unequal_case(20)
+    scales = {f"h{i}": 0.2 * (6 - i) for i in range(6)}
+    table = score(rows, truth, scales=scales)
+    own = table.filter(pl.col("entity_id").is_not_null(), metric=pl.lit("mase"))
+    assert value(table, "mase") == pytest.approx(own["value"].mean())
+    assert value(table, "mase") == pytest.approx(slow_mase(rows, truth, scales)[0])
+    assert value(table, "mase", column="n") == 6
+    error = np.abs(rows.forecast.quantiles_kwh[..., 3] - truth) / np.array(list(scales.values()))[home][:, None]
+    assert np.nanmean(error) < 0.75 * value(table, "mase")  # what a mean over half hours would have said
+
+
+def test_the_mase_of_a_slice_is_over_the_homes_that_were_measured_in_it():
+    rows, truth, _ = unequal_case(21)
+    truth[rows.entity != "h2", 14] = np.nan  # 07:00 of every home but one
+    table = score(rows, truth, scales=dict.fromkeys([f"h{i}" for i in range(6)], 0.5))
+    error = np.abs(rows.forecast.quantiles_kwh[:, 14, 3] - truth[:, 14])
+    assert value(table, "mase", slice_="half_hour=07:00") == pytest.approx(np.nanmean(error) / 0.5)
+    assert value(table, "mase", slice_="half_hour=07:00", column="n") == 1
+    assert value(table, "mase", slice_="half_hour=07:00", column="low") is None
+    assert value(table, "mase", slice_="half_hour=07:30", column="n") == 6
+
+
+def test_the_interval_of_mase_equals_the_slow_twin_of_60_draws_that_lists_every_half_hour():
+    rows, truth, _ = unequal_case(22)
+    scales = {"h0": 0.5, "h1": 0.4, "h2": 0.3, "h3": 0.2, "h4": 0.7, "h5": 0.0}
+    table = score(rows, truth, scales=scales, draws=60, seed=23)
+    rng, n_weeks = np.random.default_rng(23), 7
+    homes_drawn = rng.multinomial(6, np.full(6, 1 / 6), size=60)
+    weeks_drawn = rng.multinomial(n_weeks, np.full(n_weeks, 1 / n_weeks), size=60)
+    slow = [
+        slow_mase(rows, truth, scales, homes_drawn=homes, weeks_drawn=weeks)[0]
+        for homes, weeks in zip(homes_drawn, weeks_drawn, strict=True)
+    ]
+    expected = np.quantile(slow, [0.025, 0.975])
+    assert [value(table, "mase", column=edge) for edge in ("low", "high")] == pytest.approx(expected, rel=1e-6)
+    assert value(table, "mase", column="n") == 5
+
+
+def test_homes_of_scale_0_or_none_are_left_out_of_mase_and_of_its_count_of_homes():
+    rows, truth = random_case(4, n_homes=3, n_days=7, missing=0)
+    table = score(rows, truth, scales={"h0": 0.5, "h1": 0.0, "h2": np.nan})
+    assert value(table, "mase") == pytest.approx(value(table, "mae", entity="h0") / 0.5)
+    assert value(table, "mase", column="n") == 1
+    assert value(table, "mae", column="n") == 3 * 7 * 48
+    assert value(table, "mase", entity="h0", column="n") == 7 * 48
+    assert value(table, "mase", entity="h1") is None
+    assert value(table, "mase", entity="h1", column="n") == 0
+
+
+@pytest.mark.parametrize(("n_homes", "n_days", "claimed"), [(4, 28, True), (3, 28, False), (4, 14, False)])
+def test_all_homes_have_an_interval_from_4_homes_and_4_weeks_on(n_homes, n_days, claimed):
+    table = score(*random_case(10, n_homes=n_homes, n_days=n_days))
+    for metric in ("mae", "mase"):
+        low, middle, high = (value(table, metric, column=column) for column in ("low", "value", "high"))
+        assert (low, high) == (None, None) if not claimed else low < middle < high
+
+
+def test_a_home_has_its_own_interval_from_4_of_its_weeks_on_even_where_it_is_alone():
+    table = score(*random_case(10, n_homes=1, n_days=28))
+    assert value(table, "mae", entity="h0", column="low") < value(table, "mae", entity="h0")
+    assert value(table, "mae", column="low") is None
+    rows, truth = random_case(10, n_homes=4, n_days=28)
+    truth[(rows.entity == "h1") & (rows.t0 >= START + 14 * DAY)] = np.nan
+    table = score(rows, truth)
+    assert value(table, "mae", entity="h1", column="low") is None
+    assert value(table, "mae", column="low") is not None
+
+
+def test_a_slice_of_which_only_3_weeks_were_measured_claims_no_interval():
+    rows, truth = random_case(24, n_homes=5, n_days=42)
+    truth[rows.t0 >= START + 14 * DAY, 24] = np.nan  # noon, but for the first three weeks
+    table = score(in_summer(rows), truth)
+    assert value(table, "mae", slice_="half_hour=12:00", column="low") is None
+    assert value(table, "mae", slice_="half_hour=12:30", column="low") is not None

@@ -7,9 +7,17 @@ import numpy as np
 import polars as pl
 import pytest
 import vl_convert
-from tests.evaluation.report_fixtures import HOSTILE, make_forecasts, make_metrics, make_readings, make_summary
+from tests.evaluation.report_fixtures import (
+    HOSTILE,
+    make_comparisons,
+    make_forecasts,
+    make_metrics,
+    make_readings,
+    make_summary,
+)
 
 from loadproof.evaluation.report import ReportContent, build_report
+from loadproof.evaluation.report_html import breakable
 from loadproof.evaluation.report_words import DATASETS, REASONS, count_words, figure_words, share_words
 from loadproof.schema import FORECASTS, METRICS, Dataset, Reason
 
@@ -125,9 +133,85 @@ def test_every_axis_of_numbers_says_its_unit_or_clock(html):
 
 def test_the_summary_names_the_best_model_with_its_interval(html):
     text = said(html)
-    assert "The best of 2 models forecasts 3 homes with a CRPS of 0.0" in text
+    assert "The best of 2 models forecasts 2 of 3 homes with a CRPS of 0.0" in text
     assert "It is sharp, with a 95 % interval of" in text
     assert "version0.1.0" in text.replace(" ", "")
+
+
+def test_the_headline_counts_the_homes_that_were_judged_and_those_read_where_they_differ():
+    readings = make_readings(np.random.default_rng(7))
+    homes = readings.select(pl.col("entity_id").unique().sort()).collect()["entity_id"].to_list()
+    for judged, words in ((homes, "forecasts 3 homes with"), (homes[:1], "forecasts 1 of 3 homes with")):
+        metrics = make_metrics(np.random.default_rng(7), homes=judged)
+        assert words in said(build_report(ReportContent(readings=readings, metrics=metrics)))
+    nobody = make_metrics(np.random.default_rng(7), homes=())
+    assert "forecasts homes with" in said(build_report(ReportContent(readings=readings, metrics=nobody)))
+
+
+@pytest.mark.parametrize(
+    ("paired", "words"),
+    [
+        (
+            make_comparisons(),
+            "CRPS is 0.80 times that of the next, naive (95 % interval 0.76 to 0.84, on the same homes and weeks). ",
+        ),
+        (make_comparisons(high=1.02), "0.76 to 1.02, on the same homes and weeks): it holds 1, so that either may be"),
+        (make_comparisons(None, None), "the next, naive, of too few homes or weeks for an interval."),
+        (make_comparisons().head(0), "Next comes naive with 0.0"),
+        (make_comparisons(other="third"), "how sure that lead is cannot be said here."),
+    ],
+)
+def test_the_lead_of_the_best_of_2_models_is_told_by_their_paired_comparison_alone(paired, words):
+    metrics = pl.concat([make_metrics(np.random.default_rng(7)), paired])
+    text = said(build_report(ReportContent(metrics=metrics)))
+    assert words in text
+    assert "overlap" not in text.split("Model against model")[0]
+
+
+def test_models_are_set_against_each_other_in_a_table_of_2_decimals():
+    page = build_report(ReportContent(metrics=pl.concat([make_metrics(np.random.default_rng(7)), make_comparisons()])))
+    (table,) = re.findall(r"<caption>Model against model</caption>(.*?)</table>", page, re.DOTALL)
+    assert said(table).startswith("ModelAgainstCRPS, ratioCRPS, differenceMAE, ratioMASE, ratio")
+    assert "sharpnaive0.800.76 to 0.84-0.0200-0.0300 to -0.0100––" in said(table)
+    assert "Model against model" not in build_report(ReportContent(metrics=make_metrics(np.random.default_rng(7))))
+
+
+def test_the_summaries_of_3_sources_are_told_apart_and_only_london_has_homes(content):
+    others = [make_summary("ukdale") | {"entities": 1, "rows_rejected": 7}, make_summary("ssen")]
+    text = said(build_report(ReportContent(summaries=[make_summary(), *others], readings=content.readings)))
+    assert "Read as well, and told of below: UK-DALE (1 meter) and SSEN low-voltage feeders (3 feeders)." in text
+    assert "Rows set aside60" in text  # those of the readings shown, and not of all three
+    ingest = text.split("What was read and what was set aside")[1].split("How complete the data are")[0]
+    london, ukdale, ssen = re.split("UK-DALErows read|SSEN low-voltage feedersrows read", ingest)
+    assert "homes3" in london
+    assert "meters1" in ukdale
+    assert "feeders3" in ssen
+    assert not re.search("home", (ukdale + ssen).lower())
+
+
+def test_a_page_of_feeders_alone_says_feeders_and_nowhere_homes():
+    rng = np.random.default_rng(8)
+    feeders = make_readings(rng, homes=("ssen:000200200402", "ssen:000200200403")).with_columns(dataset=pl.lit("ssen"))
+    metrics = make_metrics(rng, homes=("ssen:000200200402",), dataset="ssen")
+    paired = make_comparisons(dataset="ssen")
+    page = build_report(
+        ReportContent(
+            summaries=[make_summary("ssen")],
+            readings=feeders,
+            forecasts=make_forecasts(feeders),
+            metrics=pl.concat([metrics, paired]).with_columns(level_of_aggregation=pl.lit("feeder")),
+        )
+    )
+    assert "forecasts 1 of 2 feeders with" in said(page)
+    assert "on the same feeders and weeks" in said(page)
+    assert "home" not in said(page).lower()
+    assert "homes" not in " ".join(json.dumps(spec) for spec in specs_of(page))
+
+
+def test_a_source_that_could_not_be_read_is_named_in_1_sentence():
+    summary = make_summary() | {"broken": [{"name": "part_9.csv", "error": "part_9.csv: cut short; fetch it again"}]}
+    text = said(build_report(ReportContent(summaries=[summary])))
+    assert "1 source could not be read. part_9.csv: cut short; fetch it again" in text
 
 
 def test_windows_shown_are_chosen_by_a_rule_that_the_page_tells(html):
@@ -219,7 +303,7 @@ def test_two_datasets_have_figures_of_their_own(content):
 
 def test_simulated_samples_are_called_simulated(html):
     assert "Simulated data" not in said(html)
-    assert "its figures say nothing about real homes" in said(
+    assert "its figures say nothing about real loads" in said(
         build_report(ReportContent(summaries=[make_summary(mode="samples")]))
     )
 
@@ -233,6 +317,10 @@ def test_more_than_ten_source_files_are_folded_away():
 def test_every_reason_is_explained_and_every_dataset_named():
     assert set(DATASETS) == set(get_args(Dataset))
     assert set(REASONS) == set(get_args(Reason))
+
+
+def test_a_name_may_break_after_an_underscore_or_a_slash_alone():
+    assert breakable("a_b/c<d") == "a_<wbr>b/<wbr>c&lt;d"
 
 
 def test_the_same_content_gives_the_same_page(content, html):

@@ -1,4 +1,3 @@
-import datetime as dt
 from dataclasses import fields
 
 import numpy as np
@@ -6,89 +5,19 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.features.panel_fixtures import HALF_HOUR, START, WEEK, random_panel, readings_of, steps
 
 from loadproof.errors import ConfigError, SchemaError
-from loadproof.features.windows import (
-    Panel,
-    Skipped,
-    cut_truth,
-    cut_windows,
-    panel_from_readings,
-    split_by_entity,
-    split_by_time,
-)
-
-START = np.datetime64("2013-03-25", "us")  # a week with a clock change
-HALF_HOUR = np.timedelta64(30, "m")
-WEEK = 336
-
-
-def steps(*numbers):
-    return START + np.array(numbers) * HALF_HOUR
-
-
-def random_panel(rng, n_entities=3, n_days=21, missing=0.1):
-    energy = rng.gamma(1.0, 0.3, (n_entities, 48 * n_days)).astype(np.float32)
-    energy[rng.random(energy.shape) < missing] = np.nan
-    return Panel(np.array([f"lcl:MAC{i:06d}" for i in range(n_entities)]), START, 30, energy)
-
-
-def readings_of(panel):
-    rows, columns = np.nonzero(~np.isnan(panel.energy_kwh))
-    return pl.DataFrame(
-        {
-            "entity_id": panel.entities[rows].tolist(),
-            "ts_utc": pl.Series(panel.start + columns * HALF_HOUR).dt.replace_time_zone("UTC"),
-            "interval_mins": pl.Series([30] * len(rows), dtype=pl.Int16),
-            "energy_kwh": panel.energy_kwh[rows, columns],
-        }
-    )
+from loadproof.features.calendar import local_half_hour, local_midnights, local_weekday
+from loadproof.features.panel import Panel, panel_from_readings
+from loadproof.features.windows import KNOWN_NAMES, Skipped, cut_truth, cut_windows, split_by_entity, split_by_time
 
 
 def assert_same_inputs(one, two):
-    for field in fields(one):
-        np.testing.assert_array_equal(getattr(one, field.name), getattr(two, field.name), err_msg=field.name)
-
-
-def test_3_readings_of_2_homes_become_a_panel_of_2_by_4_with_5_missing():
-    frame = pl.DataFrame(
-        {
-            "entity_id": ["b", "a", "b"],
-            "ts_utc": [dt.datetime(2013, 1, 1, 0, m, tzinfo=dt.UTC) for m in (30, 0, 0)],
-            "interval_mins": [10, 10, 10],
-            "energy_kwh": [0.4, 0.1, 0.2],
-        }
-    )
-    panel = panel_from_readings(frame)
-    nan = np.nan
-    np.testing.assert_array_equal(panel.energy_kwh, np.float32([[0.1, nan, nan, nan], [0.2, nan, nan, 0.4]]))
-    assert panel.entities.tolist() == ["a", "b"]
-    assert (panel.start, panel.interval_mins) == (np.datetime64("2013-01-01", "us"), 10)
-
-
-def test_a_panel_of_3_homes_survives_the_way_through_shuffled_readings():
-    panel = random_panel(np.random.default_rng(1))
-    back = panel_from_readings(readings_of(panel).sample(fraction=1.0, shuffle=True, seed=2))
-    np.testing.assert_array_equal(back.energy_kwh, panel.energy_kwh)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (lambda frame: pl.concat([frame, frame.head(2)]), "^2 readings share .* first is lcl:MAC000000"),
-        (lambda frame: frame.drop("energy_kwh"), "energy_kwh.*READINGS"),
-        (lambda frame: frame.head(0), "are empty; choose"),
-        (lambda frame: frame.with_columns(pl.col("ts_utc") + pl.duration(minutes=7)), "off the grid; ingest"),
-        (
-            lambda frame: pl.concat([frame, frame.head(1).with_columns(interval_mins=pl.lit(60, pl.Int16))]),
-            r"\[30, 60\] minutes are mixed; choose",
-        ),
-    ],
-)
-def test_readings_that_break_1_promise_are_refused_with_their_mend(spoil, message):
-    frame = readings_of(random_panel(np.random.default_rng(3), n_days=2))
-    with pytest.raises(SchemaError, match=message):
-        panel_from_readings(spoil(frame))
+    """Equal in all that is kept and in all that is made of it when asked."""
+    for name in (*(field.name for field in fields(one)), "observed", "past", "known"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name), err_msg=name)
+    np.testing.assert_array_equal(one.ts(), two.ts())
 
 
 def test_window_at_step_4_sees_steps_1_to_3_and_is_judged_on_4_and_5():
@@ -181,6 +110,50 @@ def test_truth_of_1_unknown_home_is_refused():
         cut_truth(panel, np.array(["lcl:MAC999999"]), steps(3), horizon_steps=1)
 
 
+def test_past_and_known_equal_the_calendar_of_each_step_row_by_row_over_a_clock_change():
+    panel = random_panel(np.random.default_rng(10), n_days=10)  # the clocks go forward on the seventh day
+    origins = local_midnights(START, START + 10 * 48 * HALF_HOUR)
+    inputs = cut_windows(panel, context_steps=60, horizon_steps=48, origins=origins).inputs
+    inputs = inputs.take(np.random.default_rng(11).permutation(len(inputs)))
+    assert (inputs.past.shape, inputs.known.shape) == ((30, 60, 2), (30, 48, 2))
+    assert KNOWN_NAMES == ("local_half_hour", "local_weekday")
+    for row, t0 in enumerate(inputs.t0):
+        for features, first in ((inputs.past, -60), (inputs.known, 0)):
+            ts = t0 + np.arange(first, first + features.shape[1]) * HALF_HOUR
+            np.testing.assert_array_equal(features[row, :, 0], local_half_hour(ts))
+            np.testing.assert_array_equal(features[row, :, 1], local_weekday(ts))
+
+
+def test_a_window_of_672_context_steps_and_48_ahead_weighs_under_3_000_bytes():
+    panel = random_panel(np.random.default_rng(12), n_days=21)
+    windows = cut_windows(panel, context_steps=672, horizon_steps=48, origins=steps(*range(672, 960, 48)))
+    kept = [getattr(windows.inputs, field.name) for field in fields(windows.inputs)]
+    weight = sum(x.nbytes for x in (*kept, windows.truth_kwh) if isinstance(x, np.ndarray))
+    assert weight / len(windows) < 3000
+
+
+@pytest.mark.parametrize(
+    ("date", "unforecast", "twice"),
+    [
+        ("2013-10-27", ["2013-10-27T23:00", "2013-10-27T23:30"], []),
+        ("2013-03-31", [], ["2013-03-31T23:00", "2013-03-31T23:30"]),
+    ],
+)
+def test_48_steps_from_midnight_leave_2_half_hours_of_the_long_day_and_cover_2_of_the_short_one_twice(
+    date, unforecast, twice
+):
+    day = np.timedelta64(1, "D")
+    start = np.datetime64(date, "us") - 5 * day
+    panel = Panel(np.array(["a"]), start, 30, np.ones((1, 48 * 10), dtype=np.float32))
+    origins = local_midnights(start + day, start + 9 * day)
+    ts = cut_windows(panel, context_steps=48, horizon_steps=48, origins=origins).inputs.ts().ravel()
+    covered, times = np.unique(ts, return_counts=True)
+    whole = np.arange(covered[0], covered[-1] + HALF_HOUR, HALF_HOUR)
+    assert [str(x)[:16] for x in np.setdiff1d(whole, covered)] == unforecast
+    assert [str(x)[:16] for x in covered[times > 1]] == twice
+    assert times.max() == 1 + bool(twice)
+
+
 @pytest.mark.parametrize(("lag", "dropped"), [(0, 2), (2, 6)])
 def test_the_windows_whose_truth_or_its_publication_crosses_a_border_are_dropped(lag, dropped):
     panel = Panel(np.array(["a"]), START, 30, np.ones((1, 40), dtype=np.float32))
@@ -193,6 +166,19 @@ def test_the_windows_whose_truth_or_its_publication_crosses_a_border_are_dropped
     assert split.test.inputs.t0.min() == steps(20)[0]
     with pytest.raises(ConfigError, match="exchange them"):
         split_by_time(windows, valid_from=steps(20)[0], test_from=steps(10)[0])
+
+
+def test_a_window_whose_truth_crosses_the_end_of_the_test_block_belongs_to_none():
+    panel = Panel(np.array(["a"]), START, 30, np.ones((1, 40), dtype=np.float32))
+    windows = cut_windows(panel, context_steps=4, horizon_steps=2, origins=steps(*range(4, 38)), data_lag_steps=1)
+    borders = {"valid_from": steps(10)[0], "test_from": steps(20)[0]}
+    open_end, ended = (split_by_time(windows, **borders, **end) for end in ({}, {"test_until": steps(30)[0]}))
+    assert (open_end.test.inputs.t0 == steps(*range(20, 38))).all()
+    assert (ended.test.inputs.t0 == steps(*range(20, 29))).all()  # t0 of 28 is measured on 28 and 29, whatever the lag
+    assert ended.dropped == open_end.dropped + 9
+    assert len(ended.train) + len(ended.valid) + len(ended.test) + ended.dropped == len(windows) == 34
+    with pytest.raises(ConfigError, match=r"comes after test_until .*exchange them"):
+        split_by_time(windows, **borders, test_until=steps(19)[0])
 
 
 def test_a_quarter_of_8_homes_are_2_unseen_ones_and_no_home_is_on_both_sides():

@@ -162,8 +162,9 @@ def test_a_deflate64_archive_beside_the_partitioned_one_is_passed_over(tmp_path)
 def test_an_archive_cut_short_is_refused_by_name(tmp_path):
     path = zip_of(tmp_path)
     path.write_bytes(path.read_bytes()[:-30])
+    ingestor = LCLIngestor(tmp_path)
     with pytest.raises(SourceError, match=r"not a whole ZIP archive .*fetch it again"):
-        LCLIngestor(tmp_path).parts()
+        list(ingestor.read(ingestor.parts()[0]))
 
 
 def test_a_damaged_member_is_refused_by_name(tmp_path):

@@ -269,8 +269,9 @@ def test_files_fetched_to_elsewhere_enter_under_the_names_they_are_given(tmp_pat
 
 
 def test_a_fetched_file_that_is_gone_is_named(tmp_path):
+    ingestor = SSENIngestor(tmp_path, usage={"day": tmp_path / "gone.csv"})
     with pytest.raises(SourceError, match=r"gone\.csv \(day\): cannot be read .* fetch it again"):
-        SSENIngestor(tmp_path, usage={"day": tmp_path / "gone.csv"}).parts()
+        list(ingestor.read(ingestor.parts()[0]))
 
 
 def test_the_sample_is_read_where_there_is_nothing_else(tmp_path):

@@ -13,8 +13,6 @@ from loadproof.forecaster import Forecaster
 
 __all__ = ["BASELINES"]
 
-BASELINES: Final[dict[str, Callable[[], Forecaster]]] = {
-    "persistence_ensemble": PersistenceEnsemble,
-    "seasonal_naive": partial(SeasonalNaive, season_steps=48),
-    "seasonal_naive_week": partial(SeasonalNaive, season_steps=336),
-}
+_DAY, _WEEK = (partial(SeasonalNaive, season_steps=steps) for steps in (48, 336))
+
+BASELINES: Final[dict[str, Callable[[], Forecaster]]] = {b().name: b for b in (PersistenceEnsemble, _DAY, _WEEK)}

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadproof.errors import ConfigError, NotFittedError
-from loadproof.features.windows import Inputs, Windows
+from loadproof.features.windows import KNOWN_NAMES, Inputs, Windows
 from loadproof.forecaster import FitReport, Forecast, Forecaster, make_forecast
 from loadproof.schema import LEVELS
 
@@ -100,7 +100,19 @@ def _seasonal_values(inputs: Inputs, season_steps: int) -> _Values:
 
 
 def _half_hours(inputs: Inputs) -> NDArray[np.int64]:
-    return inputs.known[..., inputs.known_names.index("local_half_hour")].astype(np.int64)  # (N, H)
+    return inputs.known[..., KNOWN_NAMES.index("local_half_hour")].astype(np.int64)  # (N, H)
+
+
+def _why_nothing_to_learn(train: Windows, known: NDArray[np.bool_]) -> str:
+    if not len(train):
+        return "there is no training window; begin training earlier, or let validation begin later"
+    if not known.any():
+        return f"{len(train)} training windows have no reading after t0; cut them with require_truth"
+    homes = np.unique(train.inputs.entity)  # (E,)
+    return (
+        f"all {len(homes)} homes to learn from, the first of them {homes[0]}, stand still (below {MIN_SCALE_KWH} kWh "
+        "a step before t0), and such teach no spread; leave them out, or train where they use something"
+    )
 
 
 class SeasonalNaive(Forecaster):
@@ -123,9 +135,10 @@ class SeasonalNaive(Forecaster):
         del rng
         scale = home_scale(train.inputs)[:, None]  # (N, 1)
         residuals = (train.truth_kwh - _seasonal_values(train.inputs, self.season_steps).kwh) / scale  # (N, H)
-        usable = ~np.isnan(residuals) & (scale > MIN_SCALE_KWH)
+        known = ~np.isnan(residuals)
+        usable = known & (scale > MIN_SCALE_KWH)
         if not usable.any():
-            raise ConfigError(f"{len(train)} training windows hold no residual; begin training earlier")
+            raise ConfigError(_why_nothing_to_learn(train, known))
         pooled, hours = residuals[usable], _half_hours(train.inputs)[usable]  # (M,), (M,)
         groups = np.split(
             pooled[np.argsort(hours, kind="stable")], np.cumsum(np.bincount(hours, minlength=_HALF_HOURS))[:-1]

@@ -8,18 +8,17 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from loadproof.features.calendar import UK_ZONE
+
 __all__ = [
     "COUNTS",
     "SEASONS",
-    "UK_ZONE",
     "Profiles",
     "count_readings",
     "coverage_by_day",
     "profile_seasons",
     "profile_year",
 ]
-
-UK_ZONE: Final = "Europe/London"
 
 SEASONS: Final = ("Winter", "Spring", "Summer", "Autumn")
 """Meteorological: winter is December to February, and so on by three months."""

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from loadproof.evaluation.metrics import CRPS_WEIGHTS
+from loadproof.evaluation.losses import CRPS_WEIGHTS, tilt
 from loadproof.schema import LEVELS
 
 __all__ = ["PICKS", "Fan", "Pick", "Window", "cut_fan", "list_models", "score_windows", "select_windows"]
@@ -71,8 +71,7 @@ def score_windows(forecasts: pl.LazyFrame, readings: pl.LazyFrame, model: str) -
     truth = readings.filter(pl.col("ts_utc").is_between(*span.row(0))).select(
         "entity_id", "ts_utc", truth_kwh=pl.col("energy_kwh")
     )
-    miss = pl.col("truth_kwh") - pl.col("energy_kwh")
-    pinball = pl.max_horizontal(pl.col("level") * miss, (pl.col("level") - 1) * miss)
+    pinball = tilt(pl.col("truth_kwh") - pl.col("energy_kwh"), pl.col("level"))
     weight = pl.col("level").replace_strict(dict(zip(LEVELS, CRPS_WEIGHTS, strict=True)), return_dtype=pl.Float64)
     at_median = pl.col("level") == 0.5
     return (

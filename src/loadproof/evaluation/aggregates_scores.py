@@ -7,10 +7,18 @@ from typing import Final
 
 import polars as pl
 
-__all__ = ["BANDS", "by_slice", "overall", "per_entity", "pick_level", "rank_models", "share_below"]
+from loadproof.evaluation.comparison import COMPARISON
 
-BANDS: Final = (50, 80, 90)
-"""Nominal coverage of the bands, in per cent."""
+__all__ = [
+    "by_slice",
+    "comparisons",
+    "count_judged",
+    "overall",
+    "per_entity",
+    "pick_level",
+    "rank_models",
+    "share_below",
+]
 
 _SHARE_BELOW: Final = "share_below_"
 
@@ -68,3 +76,18 @@ def rank_models(metrics: pl.DataFrame) -> list[str]:
     crps = overall(metrics, "crps").sort("value", "subject")["subject"].to_list()
     rest = sorted(set(metrics["subject"].to_list()) - set(crps))
     return [str(name) for name in (*crps, *rest)]
+
+
+def comparisons(metrics: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that set one model against another, with the columns ``measure``, ``kind`` and ``other``.
+
+    ``kind`` is ``ratio`` or ``difference``: that of the subject to ``other``, by ``measure``, such as ``crps``.
+    """
+    chosen = metrics.filter(pl.col("entity_id").is_null() & (pl.col("slice") == "all"))
+    named = pl.col("metric").str.extract_groups(COMPARISON)
+    return chosen.with_columns(named.alias("named")).unnest("named").filter(pl.col("other").is_not_null())
+
+
+def count_judged(metrics: pl.DataFrame, dataset: str) -> int:
+    """Return how many entities of a dataset have a score of their own."""
+    return metrics.filter(dataset=pl.lit(dataset))["entity_id"].drop_nulls().n_unique()

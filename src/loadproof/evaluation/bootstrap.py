@@ -5,7 +5,7 @@ households and W weeks with replacement; the weight of a cell is the product of 
 """
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,12 @@ __all__ = [
     "paired_ratio",
     "resample",
     "resample_weeks",
+    "weigh_once",
 ]
 
-Floats: TypeAlias = NDArray[np.floating[Any]]
-Statistic: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Sums ``(..., K)`` to a metric ``(...)`` or to M metrics ``(..., M)``."""
 
 MIN_BLOCKS: Final = 4
-"""With fewer weeks (and, for a pooled figure, fewer households too) no interval is claimed."""
+"""With fewer weeks, or for a figure over all households fewer households, no interval is claimed."""
 
 _COVER: Final = (0.025, 0.975)
 
@@ -38,6 +36,10 @@ class Weights(NamedTuple):
 
     homes: NDArray[np.float64]
     weeks: NDArray[np.float64]
+
+
+Statistic: TypeAlias = Callable[[NDArray[np.float64], Weights], NDArray[np.float64]]
+"""Sums ``(E, W, K)`` to one metric in every draw, ``(D,)``."""
 
 
 class Interval(NamedTuple):
@@ -52,6 +54,11 @@ def draw_weights(n_homes: int, n_weeks: int, *, draws: int, rng: np.random.Gener
     """Return ``draws`` resamples with replacement of the households and, independently, of the weeks."""
     homes, weeks = (rng.multinomial(n, np.full(n, 1 / n), size=draws) for n in (n_homes, n_weeks))
     return Weights(homes.astype(np.float64), weeks.astype(np.float64))
+
+
+def weigh_once(n_homes: int, n_weeks: int) -> Weights:
+    """Return the weights of one draw that takes each household and each week once: all the data as they are."""
+    return Weights(np.ones((1, n_homes)), np.ones((1, n_weeks)))
 
 
 def resample(sums: NDArray[np.float64], weights: Weights) -> NDArray[np.float64]:
@@ -83,17 +90,14 @@ def _paired(
     second: NDArray[np.float64],
     statistic: Statistic,
     weights: Weights,
-    combine: Callable[[Floats, Floats], Floats],
+    combine: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
 ) -> Interval:
     """Return ``combine`` of both figures, in all the data and in the very same draws; NaN where it is not finite."""
-    pairs = [
-        (statistic(first.sum(axis=(0, 1), keepdims=True)[0]), statistic(second.sum(axis=(0, 1), keepdims=True)[0])),
-        (statistic(resample(first, weights)), statistic(resample(second, weights))),
-    ]
+    once = weigh_once(*first.shape[:2])
     with np.errstate(divide="ignore", invalid="ignore"):
-        value, draws = (combine(one, two) for one, two in pairs)  # (1,), (D,)
-    value, draws = (np.where(np.isfinite(figure), figure, np.nan) for figure in (value, draws))
-    low, high = bounds(draws.astype(np.float64)) if max(first.shape[:2]) >= MIN_BLOCKS else (np.nan, np.nan)
+        value, draws = (combine(statistic(first, taken), statistic(second, taken)) for taken in (once, weights))
+    value, draws = (np.where(np.isfinite(figure), figure, np.nan) for figure in (value, draws))  # (1,), (D,)
+    low, high = bounds(draws) if min(first.shape[:2]) >= MIN_BLOCKS else (np.nan, np.nan)
     return Interval(float(value[0]), float(low), float(high))
 
 

@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 import altair as alt
 import polars as pl
 
-from loadproof.evaluation.aggregates import UK_ZONE
 from loadproof.evaluation.aggregates_forecasts import Fan
-from loadproof.features.calendar import WEEKDAYS
+from loadproof.features.calendar import UK_ZONE, WEEKDAYS
 
 __all__ = [
     "CLOCK",
@@ -44,7 +43,11 @@ COVERAGE_CLASSES: Final = (
 )
 """Upper bounds of the share that each class holds, and what it is called; ``none`` holds exactly 0."""
 
+NARROW_CONTEXT: Final = dt.timedelta(days=1)
+"""How much of what came before a forecast a narrow screen shows."""
+
 _ENOUGH: Final = 0.5
+_STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def _hours(title: str = "Time of day (UK local)", *, step: int = 6) -> alt.X:
@@ -64,7 +67,7 @@ def _rounded(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
 
 def _stamps(column: str, shift: dt.timedelta) -> pl.Expr:
     """Write a UTC column as text, shifted, ending in Z: the browser's own zone must not move it."""
-    return (pl.col(column) + shift).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (pl.col(column) + shift).dt.strftime(_STAMP)
 
 
 def _week_axis(weeks: pl.Series) -> alt.Axis:
@@ -125,19 +128,14 @@ def year_carpet(year: pl.DataFrame) -> Figure:
     return chart
 
 
-def coverage_calendar(days: pl.DataFrame, noun: str = "homes") -> Figure:
-    """Draw the share of expected half hours present as a calendar of months by days.
-
-    Args:
-        days: ``day, entities, share`` of one dataset.
-        noun: What its entities are called.
-    """
+def _coverage_cells(days: pl.DataFrame) -> pl.DataFrame:
+    """Return ``dom`` (day of the month), ``month``, ``order``, ``share``, ``entities`` and the name of the class."""
     label = pl.lit(COVERAGE_CLASSES[-1][1])
     for bound, name in reversed(COVERAGE_CLASSES[:-1]):
         below = pl.col("share") <= bound if bound == 0 else pl.col("share") < bound
         label = pl.when(below).then(pl.lit(name)).otherwise(label)
     day = pl.col("day")
-    cells = _rounded(days, "share").select(
+    return _rounded(days, "share").select(
         dom=day.dt.day(),
         month=day.dt.strftime("%b %Y"),
         order=day.dt.year().cast(pl.Int32) * 12 + day.dt.month(),
@@ -145,29 +143,27 @@ def coverage_calendar(days: pl.DataFrame, noun: str = "homes") -> Figure:
         entities="entities",
         level=label,
     )
+
+
+def coverage_calendar(days: pl.DataFrame, noun: str = "homes") -> Figure:
+    """Draw the share of expected half hours present as a calendar of months by days.
+
+    Args:
+        days: ``day, entities, share`` of one dataset.
+        noun: What its entities are called.
+    """
+    cells = _coverage_cells(days)
     months = cells.sort("order")["month"].unique(maintain_order=True).to_list()
+    apart, every_day = (alt.Scale(paddingInner=0.12), alt.Scale(domain=list(range(1, 32)), paddingInner=0.12))
+    dates = alt.Axis(values=[1, 5, 10, 15, 20, 25, 31], labelAngle=0)
+    classes = alt.Scale(domain=[name for _, name in COVERAGE_CLASSES], range="diverging")
     chart: Figure = (
         alt.Chart(cells, width="container", height=17 * len(months))
         .mark_rect(style="day")
         .encode(
-            x=alt.X(
-                "dom:O",
-                title="Day of the month",
-                scale=alt.Scale(domain=list(range(1, 32)), paddingInner=0.12),
-                axis=alt.Axis(values=[1, 5, 10, 15, 20, 25, 31], labelAngle=0),
-            ),
-            y=alt.Y(
-                "month:O",
-                title=None,
-                sort=months,
-                scale=alt.Scale(paddingInner=0.12),
-                axis=alt.Axis(labelOverlap=False),
-            ),
-            color=alt.Color(
-                "level:O",
-                title="Share of expected half hours",
-                scale=alt.Scale(domain=[name for _, name in COVERAGE_CLASSES], range="diverging"),
-            ),
+            x=alt.X("dom:O", title="Day of the month", scale=every_day, axis=dates),
+            y=alt.Y("month:O", title=None, sort=months, scale=apart, axis=alt.Axis(labelOverlap=False)),
+            color=alt.Color("level:O", title="Share of expected half hours", scale=classes),
             tooltip=[
                 alt.Tooltip("dom:O", title="day"),
                 alt.Tooltip("month:O", title="month"),
@@ -182,11 +178,12 @@ def coverage_calendar(days: pl.DataFrame, noun: str = "homes") -> Figure:
 def active_entities(days: pl.DataFrame, noun: str = "homes") -> Figure:
     """Draw how many entities were expected to report, day by day."""
     rows = days.select(pl.col("day").dt.strftime("%Y-%m-%d"), "entities")
+    mondays = days["day"].dt.truncate("1w").unique().sort()
     chart: Figure = (
         alt.Chart(rows, width="container", height=96)
         .mark_area(style="count", interpolate="step-after", line={"strokeWidth": 1.6})
         .encode(
-            x=alt.X("day:T", title="Day (UTC)", scale=alt.Scale(type="utc"), axis=alt.Axis(format="%b %Y", grid=False)),
+            x=alt.X("day:T", title="Day (UTC)", scale=alt.Scale(type="utc"), axis=_week_axis(mondays)),
             y=alt.Y("entities:Q", title=f"{noun} expected", axis=alt.Axis(tickCount=3)),
             tooltip=[
                 alt.Tooltip("day:T", format="%d %b %Y"),
@@ -255,7 +252,8 @@ def typical_week(week: pl.DataFrame, season: str) -> Figure:
 def fan_chart(fan: Fan, t0_utc: dt.datetime) -> Figure:
     """Draw one forecast as nested 50, 80 and 90 % bands with its median, the truth, and what is missing.
 
-    Time is the UK clock as it stood at t0, so that no hour is drawn twice when the clocks change.
+    Time is the UK clock as it stood at t0, so that no hour is drawn twice when the clocks change. The page leaves out
+    what lies before ``narrow_from`` where the screen is narrow.
     """
     shift = t0_utc.astimezone(ZoneInfo(UK_ZONE)).utcoffset() or dt.timedelta()
     levels = [column for column in fan.bands.columns if column.startswith("q_")]
@@ -283,4 +281,5 @@ def fan_chart(fan: Fan, t0_utc: dt.datetime) -> Figure:
         alt.Chart(origin).mark_rule(style="origin").encode(x=x),
         alt.Chart(truth).mark_line(style="truth").encode(x=x, y=_kwh("kwh"), detail="run:N"),
     ]
-    return layered(*layers, height=250)
+    narrow_from = (t0_utc + shift - NARROW_CONTEXT).strftime(_STAMP)
+    return layered(*layers, height=250).properties(usermeta={"narrow_from": narrow_from})

@@ -8,8 +8,8 @@ from typing import Final
 import altair as alt
 import polars as pl
 
-from loadproof.evaluation.aggregates_scores import BANDS
 from loadproof.evaluation.figures import CLOCK, HALF_HOUR, Figure, layered
+from loadproof.evaluation.losses import BANDS
 from loadproof.features.calendar import WEEKDAYS
 
 __all__ = [

@@ -12,7 +12,8 @@ import polars as pl
 from loadproof.evaluation.aggregates import COUNTS, count_readings, coverage_by_day, profile_seasons, profile_year
 from loadproof.evaluation.aggregates_forecasts import cut_fan, list_models, score_windows, select_windows
 from loadproof.evaluation.aggregates_scores import overall, pick_level
-from loadproof.evaluation.report_chapters import ingest_chapter, summary_chapter
+from loadproof.evaluation.report_chapters import summary_chapter
+from loadproof.evaluation.report_chapters_ingest import ingest_chapter
 from loadproof.evaluation.report_chapters_load import coverage_chapter, typical_chapter
 from loadproof.evaluation.report_chapters_scores import (
     Example,

@@ -1,44 +1,37 @@
-"""The first chapters: the summary, and what was ingested and what was set aside."""
+"""The first chapter: what was found, in a headline and a few figures, and where it all came from."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
-from loadproof.evaluation.aggregates_scores import overall
+from loadproof.evaluation.aggregates_scores import comparisons, count_judged, overall
 from loadproof.evaluation.figures import year_carpet
+from loadproof.evaluation.report_chapters_ingest import Summary
 from loadproof.evaluation.report_html import (
     Chapter,
     Html,
     Panel,
-    absent,
     breakable,
     facts,
     figure,
     fragment,
-    table,
     tag,
 )
 from loadproof.evaluation.report_words import (
     DATASETS,
-    about_reason,
     count_words,
     dataset_words,
     day_words,
     figure_words,
     interval_words,
+    listed,
     plural,
     share_words,
 )
 
-__all__ = ["Summary", "ingest_chapter", "summary_chapter"]
-
-Summary = Mapping[str, Any]
-"""What an ingest wrote about itself, read from JSON."""
-
-MOST_SOURCES_OPEN: Final = 10
-MOST_SOURCES: Final = 500
+__all__ = ["summary_chapter"]
 
 
 def _tile(label: str, value: str, hint: str = "", kind: str | None = None) -> Html:
@@ -66,6 +59,13 @@ def _best_first(metrics: pl.DataFrame) -> list[dict[str, Any]]:
     return crps.filter(pl.col("dataset") == pl.col("dataset").first()).to_dicts()
 
 
+def _summaries_of(counts: pl.DataFrame, summaries: Sequence[Summary]) -> list[Summary]:
+    """Return the summaries of the datasets whose readings the page shows; without readings, those of all datasets."""
+    shown = set(counts["dataset"].to_list()) or DATASETS.keys()
+    # Weather and other side data have a summary too, but do not count as readings.
+    return [s for s in summaries if s.get("dataset") in shown] or ([] if counts.height else list(summaries))
+
+
 def _size(counts: pl.DataFrame, summaries: Sequence[Summary]) -> tuple[int, int, str, str]:
     """Entities, rows, what the entities are called, and where they come from."""
     datasets = counts["dataset"].to_list() or sorted({str(summary.get("dataset")) for summary in summaries})
@@ -73,30 +73,54 @@ def _size(counts: pl.DataFrame, summaries: Sequence[Summary]) -> tuple[int, int,
     noun = words[0][1] if len(words) == 1 else "entities"
     entities = int(counts["entities"].sum()) or _total(summaries, "entities")
     rows = int(counts["rows"].sum()) or _total(summaries, "rows_written")
-    return entities, rows, noun, " and ".join(name for name, _ in words)
+    return entities, rows, noun, listed([name for name, _ in words])
 
 
-def _whom(dataset: str, counts: pl.DataFrame, summaries: Sequence[Summary]) -> str:
-    """The entities of one dataset, with their number where it is known."""
-    mine = [summary for summary in summaries if summary.get("dataset") == dataset]
-    number = int(counts.filter(pl.col("dataset") == dataset)["entities"].sum()) or _total(mine, "entities")
-    noun = dataset_words(dataset)[1]
-    return f"{number:,} {noun}" if number else noun
+def _whom(metrics: pl.DataFrame, dataset: str, counts: pl.DataFrame) -> str:
+    """How many entities of one dataset were judged, and of how many that were read where that differs."""
+    noun, judged = dataset_words(dataset)[1], count_judged(metrics, dataset)
+    read = int(counts.filter(pl.col("dataset") == dataset)["entities"].sum())
+    if not judged:
+        return noun
+    return f"{judged:,} of {read:,} {noun}" if read > judged else plural(judged, noun.removesuffix("s"), noun)
 
 
-def _standing(ranked: Sequence[Mapping[str, Any]]) -> str:
-    """What to think of the best model's lead, in one or two sentences."""
+def _lead(metrics: pl.DataFrame, best: Mapping[str, Any], second: Mapping[str, Any]) -> str:
+    """How far the best model is ahead of the next: by their paired comparison, or plainly without one."""
+    paired = comparisons(metrics.filter(dataset=pl.lit(best["dataset"]), subject=pl.lit(best["subject"])))
+    found = paired.filter(measure=pl.lit("crps"), kind=pl.lit("ratio"), other=pl.lit(second["subject"])).to_dicts()
+    noun = dataset_words(str(best["dataset"]))[1]
+    if not found:
+        return (
+            f"Next comes {second['subject']} with {figure_words(second['value'])}; the two were not compared on the "
+            f"same {noun} and weeks, so how sure that lead is cannot be said here. "
+        )
+    row = found[0]
+    interval = interval_words(row["low"], row["high"], digits=2)
+    said = f"Its CRPS is {figure_words(row['value'], digits=2)} times that of the next, {second['subject']}"
+    if not interval:
+        return f"{said}, of too few {noun} or weeks for an interval. "
+    unsure = row["low"] <= 1 <= row["high"]
+    doubt = ": it holds 1, so that either may be the better one. " if unsure else ". "
+    return f"{said} (95\u00a0% interval {interval}, on the same {noun} and weeks){doubt}"
+
+
+def _standing(metrics: pl.DataFrame, ranked: Sequence[Mapping[str, Any]]) -> str:
+    """What to think of the best model and its lead, in one or two sentences."""
     best, *others = ranked
     interval = interval_words(best["low"], best["high"])
     said = f"It is {best['subject']}, " + (
         f"with a 95\u00a0% interval of {interval}. " if interval else "scored without an interval. "
     )
-    if not others:
-        return said
-    second = others[0]
-    overlap = interval and interval_words(second["low"], second["high"]) and second["low"] <= best["high"]
-    end = "; the two intervals overlap. " if overlap else ". "
-    return f"{said}Next comes {second['subject']} with {figure_words(second['value'])}{end}"
+    return said + (_lead(metrics, best, others[0]) if others else "")
+
+
+def _also_read(summaries: Sequence[Summary], here: Sequence[Summary]) -> str:
+    """Name the sources that were read beside those that this page is about."""
+    others = [summary for summary in summaries if summary not in here and summary.get("dataset") in DATASETS]
+    words = [(*dataset_words(str(summary["dataset"])), int(summary.get("entities") or 0)) for summary in others]
+    named = [f"{name} ({plural(number, noun.removesuffix('s'), noun)})" for name, noun, number in words]
+    return f" Read as well, and told of below: {listed(named)}." if named else ""
 
 
 def summary_chapter(
@@ -107,29 +131,29 @@ def summary_chapter(
     provenance: Mapping[str, str],
 ) -> Chapter:
     """Return the summary: a headline, key figures, a year at a glance, and where it all came from."""
-    # Weather and other side data have a summary too, but do not count as readings.
-    summaries = [s for s in summaries if s.get("dataset") in DATASETS] or summaries
-    entities, rows, noun, source = _size(counts, summaries)
-    span, ranked = _span(counts, summaries), _best_first(metrics)
+    here = _summaries_of(counts, summaries)
+    entities, rows, noun, source = _size(counts, here)
+    span, ranked = _span(counts, here), _best_first(metrics)
     read = f"{count_words(rows)} readings of {entities:,} {noun} from {source}"
     if ranked:
         score = tag("em", f"{figure_words(ranked[0]['value'])} kWh")
-        who = _whom(ranked[0]["dataset"], counts, summaries)
+        who = _whom(metrics, ranked[0]["dataset"], counts)
         field = f"The best of {len(ranked)} models" if len(ranked) > 1 else "One model"
         headline = fragment(f"{field} forecasts {who} with a CRPS of ", score)
-        stand = _standing(ranked) + (f"The page rests on {read}." if rows else "")
+        stand = _standing(metrics, ranked) + (f"The page rests on {read}." if rows else "")
     elif rows:
         headline = fragment(tag("em", count_words(rows)), f" readings of {entities:,} {noun} are in")
         stand = f"They come from {source}. No forecast has been scored yet."
     else:
         headline = fragment("Nothing has been read yet")
         stand = "Ingest a dataset first, then build this page again."
+    stand += _also_read(summaries, here)
     trial = [s for s in summaries if s.get("mode") == "samples"]
     body = fragment(
         tag("h1", headline),
         tag("p", stand, class_="standfirst"),
         _samples_note() if trial else Html(),
-        _tiles(entities, rows, noun, source, span, summaries, ranked),
+        _tiles(entities, rows, noun, source, span, here, ranked),
         facts([(key, value) for key, value in provenance.items()])
         if provenance
         else tag("p", "No version, seed or data hash was recorded for this page.", class_="kicker"),
@@ -143,7 +167,7 @@ def _samples_note() -> Html:
         "p",
         tag("b", "Simulated data. "),
         "This page was made from the bundled samples, which a simulator wrote. It shows that the pipeline runs; "
-        "its figures say nothing about real homes.",
+        "its figures say nothing about real loads.",
         class_="note",
     )
 
@@ -171,7 +195,7 @@ def _tiles(
     if ranked:
         interval = interval_words(ranked[0]["low"], ranked[0]["high"])
         hint = f"CRPS {figure_words(ranked[0]['value'])} kWh" + (f", 95\u00a0% interval {interval}" if interval else "")
-        tiles.append(_tile("Best model by CRPS", breakable(ranked[0]["subject"]), hint, "wide best"))
+        tiles.append(_tile("Best model by CRPS", breakable(ranked[0]["subject"]), hint, "wide best name"))
     else:
         tiles.append(_tile("Best model by CRPS", "–", "no metrics were given", "wide"))
     return tag("dl", *tiles, class_="tiles")
@@ -192,75 +216,3 @@ def _carpets(year: pl.DataFrame | None) -> list[Html]:
         )
         figures.append(figure(title, aid, [Panel(year_carpet(part))]))
     return figures
-
-
-def ingest_chapter(summaries: Sequence[Summary]) -> Chapter:
-    """Return what was read, from which files, and what was set aside and why."""
-    lead = tag(
-        "p",
-        "Nothing is repaired and nothing is invented. A row that breaks a rule is set aside with its reason and "
-        "its line number; a half hour without a reading stays missing.",
-    )
-    parts = [part for summary in summaries for part in _ingested(summary)]
-    lacking = absent("No ingest summary was given to this page, so it cannot say what was read or set aside.")
-    return Chapter("ingest", "What was read and what was set aside", "Ingest", fragment(lead, *(parts or [lacking])))
-
-
-def _ingested(summary: Summary) -> list[Html]:
-    name, noun = dataset_words(str(summary.get("dataset", "unknown")))
-    settings = summary.get("settings") or {}
-    pairs = [
-        ("rows read", f"{int(summary.get('rows_read') or 0):,}"),
-        ("rows kept", f"{int(summary.get('rows_written') or 0):,}"),
-        (noun, f"{int(summary.get('entities') or 0):,}"),
-        ("mode", str(summary.get("mode", "unknown"))),
-        *[(str(key).replace("_", " "), str(value)) for key, value in settings.items()],
-    ]
-    return [tag("h3", name), facts(pairs), _reasons(summary, name), _sources(summary, name)]
-
-
-def _reasons(summary: Summary, name: str) -> Html:
-    counts = {str(k): int(v) for k, v in (summary.get("rejected_by_reason") or {}).items() if v}
-    if not counts:
-        return tag("p", "No row was set aside.")
-    most, seen = max(counts.values()), int(summary.get("rows_read") or 0)
-    items = []
-    for code, rows in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        title, explanation = about_reason(code)
-        share = f" ({share_words(rows / seen, 3)})" if seen else ""
-        bar = tag("div", class_="bar", style=f"width:{100 * rows / most:.2f}%")
-        count = tag("div", tag("div", bar), tag("span", f"{rows:,}{share}"), class_="count")
-        items.append(tag("li", tag("div", tag("b", title), tag("code", code)), count, tag("p", explanation)))
-    return tag(
-        "figure",
-        tag("h3", f"Rows set aside, by reason: {name}"),
-        tag("ul", *items, class_="reasons"),
-        tag(
-            "figcaption",
-            tag("p", "Bars are numbers of rows on one scale from zero; in brackets, the share of all rows read."),
-        ),
-    )
-
-
-def _sources(summary: Summary, name: str) -> Html:
-    sources = list(summary.get("sources") or [])
-    if not sources:
-        return tag("p", "The summary names no source files.")
-    rows = [
-        (
-            breakable(str(source.get("name", ""))),
-            f"{int(source.get('bytes') or 0):,}",
-            tag("code", str(source.get("sha256") or "–")[:12]),
-            f"{int(source.get('rows_read') or 0):,}",
-            f"{int(source.get('rows_rejected') or 0):,}",
-        )
-        for source in sources[:MOST_SOURCES]
-    ]
-    head = ("File", "Bytes", "SHA-256, first 12", "Rows read", "Rows set aside")
-    listed = table(f"Source files: {name}", head, rows, (False, True, False, True, True))
-    if len(sources) > MOST_SOURCES:
-        more = f"{len(sources) - MOST_SOURCES:,} more files are named in the ingest summary alone."
-        listed = fragment(listed, tag("p", more, class_="kicker"))
-    if len(sources) > MOST_SOURCES_OPEN:
-        return tag("details", tag("summary", f"All {len(sources):,} source files"), listed)
-    return listed

@@ -1,12 +1,13 @@
 """The chapters about forecasts: examples, metrics with intervals, calibration, and when errors happen."""
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from loadproof.evaluation.aggregates_forecasts import PICKS, Fan, Pick
-from loadproof.evaluation.aggregates_scores import BANDS, by_slice, overall, per_entity, rank_models, share_below
+from loadproof.evaluation.aggregates_scores import by_slice, comparisons, overall, per_entity, rank_models, share_below
 from loadproof.evaluation.figures import fan_chart
 from loadproof.evaluation.figures_scores import (
     band_coverage,
@@ -16,6 +17,7 @@ from loadproof.evaluation.figures_scores import (
     per_entity_strip,
     reliability,
 )
+from loadproof.evaluation.losses import BANDS
 from loadproof.evaluation.report_html import (
     Chapter,
     Html,
@@ -34,8 +36,10 @@ from loadproof.evaluation.report_words import (
     day_words,
     figure_words,
     interval_words,
+    listed,
     unit_words,
 )
+from loadproof.features.calendar import UK_ZONE
 
 __all__ = ["Example", "calibration_chapter", "errors_chapter", "forecasts_chapter", "metrics_chapter"]
 
@@ -71,10 +75,6 @@ def _unit(rows: pl.DataFrame) -> str:
     return unit_words(rows["unit"][0])
 
 
-def _listed(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} and {words[-1]}"
-
-
 def forecasts_chapter(examples: Sequence[Example], lacking: str) -> Chapter:
     """Return fan charts of a good, a median and a bad window of each best model.
 
@@ -88,7 +88,7 @@ def forecasts_chapter(examples: Sequence[Example], lacking: str) -> Chapter:
     rule = tag(
         "p",
         "Nobody chose these windows by eye. All windows of the best model are put in order of their own CRPS, and "
-        f"shown are those at the {_listed([f'{100 * share:.0f}th' for share in PICKS.values()])} percentile, by "
+        f"shown are those at the {listed([f'{100 * share:.0f}th' for share in PICKS.values()])} percentile, by "
         "nearest rank. As CRPS is in kWh, quiet days of small loads stand early in it and large loads late. Windows "
         "of which less than half was measured take no part.",
     )
@@ -99,8 +99,9 @@ def forecasts_chapter(examples: Sequence[Example], lacking: str) -> Chapter:
     figures = [
         figure(
             f"Forecasts by {model}" + (f": {dataset_words(dataset)[0]}" if len(groups) > 1 else ""),
-            "Left of the dashed line are the three days before the forecast was made; right of it the bands should "
-            "hold the truth as often as their names say. Times follow the UK clock at the start of the forecast.",
+            "Left of the dashed line are the three days before the forecast was made, on a narrow screen one; right of "
+            "it the bands should hold the truth as often as their names say. Times follow the UK clock at the start of "
+            "the forecast.",
             [_fan_panel(example) for example in group],
             key=legend(FAN_KEY),
         )
@@ -111,8 +112,9 @@ def forecasts_chapter(examples: Sequence[Example], lacking: str) -> Chapter:
 
 def _fan_panel(example: Example) -> Panel:
     pick, window = example.pick, example.pick.window
+    day = window.t0_utc.astimezone(ZoneInfo(UK_ZONE)).date()
     about = (
-        f" {window.entity_id}, {day_words(window.t0_utc.date())}: CRPS {figure_words(window.crps_kwh)} kWh, "
+        f" {window.entity_id}, {day_words(day)}: CRPS {figure_words(window.crps_kwh)} kWh, "
         f"rank {pick.rank:,} of {pick.of:,}"
     )
     heading = fragment(f"A {pick.kind} window.", tag("span", about))
@@ -130,17 +132,17 @@ def metrics_chapter(metrics: pl.DataFrame) -> Chapter:
             continue
         panels = [
             Panel(
-                metric_points(rows, order, f"{METRICS_SHOWN[metric].short} ({_unit(rows)})"),
+                metric_points(rows, order, _unit(rows)),
                 fragment(METRICS_SHOWN[metric].short),
             )
             for metric, rows in shown.items()
         ]
         aid = (
-            "Points are pooled over all windows, lines are 95\u00a0% intervals; further left is better. The axes do "
+            "Points are over all windows, lines are 95\u00a0% intervals; further left is better. The axes do "
             "not start at zero, so read distances against the intervals, not against the frame."
         )
         body += [figure(f"Metrics with 95\u00a0% intervals{suffix}", aid, panels, layout="many")]
-        body += [_numbers(shown, order, suffix)]
+        body += [_numbers(shown, order, suffix), _against(part, suffix)]
         spread = per_entity(part, "mase")
         if spread.height:
             aid = (
@@ -185,6 +187,40 @@ def _numbers(shown: dict[str, pl.DataFrame], order: Sequence[str], suffix: str) 
             cells.append(tag("td", figure_words(row["value"]), interval, class_=kind))
         lines.append([*cells, f"{n:,}" if n else "–"])
     return table(f"The same in numbers{suffix}", head, lines, [False, *[True] * (len(head) - 1)])
+
+
+def _against(part: pl.DataFrame, suffix: str) -> Html:
+    """The table of models against models; nothing where none were compared."""
+    paired = comparisons(part)
+    columns = [("crps", "ratio"), ("crps", "difference"), ("mae", "ratio"), ("mase", "ratio")]
+    head = [f"{METRICS_SHOWN[measure].short}, {kind}" for measure, kind in columns]
+    lines = []
+    for (model, other), rows in paired.group_by("subject", "other", maintain_order=True):
+        found = {(row["measure"], row["kind"]): row for row in rows.to_dicts()}
+        lines.append([breakable(str(model)), breakable(str(other)), *[_versus(found.get(key)) for key in columns]])
+    if not lines:
+        return Html()
+    said = tag(
+        "p",
+        "Both models are taken on the same homes and weeks in every resample. A ratio below 1, or a difference below "
+        "0, is in favour of the first; where an interval holds 1, or 0, either may be the better one. Whether the "
+        "intervals of two models overlap says nothing of this.".replace("homes", dataset_words(_dataset(part))[1]),
+        class_="kicker",
+    )
+    numeric = [False, False, *[True] * len(columns)]
+    return fragment(table(f"Model against model{suffix}", ["Model", "Against", *head], lines, numeric), said)
+
+
+def _versus(row: Mapping[str, Any] | None) -> Html:
+    if row is None:
+        return tag("td", "–", class_="num")
+    digits = 2 if row["kind"] == "ratio" else None
+    interval = interval_words(row["low"], row["high"], digits=digits)
+    return tag("td", figure_words(row["value"], digits=digits), tag("small", interval), class_="num")
+
+
+def _dataset(part: pl.DataFrame) -> str:
+    return str(part["dataset"][0])
 
 
 def calibration_chapter(metrics: pl.DataFrame) -> Chapter:

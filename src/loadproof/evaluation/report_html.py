@@ -72,8 +72,8 @@ def fragment(*children: str) -> Html:
 
 
 def breakable(name: str) -> Html:
-    """Return a name that a narrow box may break after an underscore, and nowhere else by choice."""
-    return Html("_<wbr>".join(fragment(part) for part in name.split("_")))
+    """Return a name that a narrow box may break after an underscore or a slash, and nowhere else by choice."""
+    return Html("<wbr>".join(fragment(part) for part in re.split(r"(?<=[_/])", name)))
 
 
 def absent(text: str) -> Html:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from loadproof.schema import Dataset, Reason
@@ -17,6 +18,7 @@ __all__ = [
     "day_words",
     "figure_words",
     "interval_words",
+    "listed",
     "plural",
     "share_words",
     "unit_words",
@@ -59,7 +61,8 @@ METRICS_SHOWN: Final[dict[str, Metric]] = {
     "mase": Metric(
         "MASE",
         "mean absolute scaled error",
-        "The absolute error divided by that of a simple seasonal forecast; below 1 is better than that forecast.",
+        "The absolute error of each entity divided by that of its own simple seasonal forecast, then the plain mean; "
+        "below 1 is better than that forecast.",
     ),
 }
 """Metrics with a chart of their own, in the order of the page; all are better when lower."""
@@ -129,10 +132,12 @@ def count_words(number: int) -> str:
     return f"{number:,}"
 
 
-def figure_words(value: float | None) -> str:
-    """Return a figure to three significant digits, without an exponent where that reads well."""
+def figure_words(value: float | None, *, digits: int | None = None) -> str:
+    """Return a figure to three significant digits, or with ``digits`` after the point; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
+    if digits is not None:
+        return f"{value:,.{digits}f}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}".rstrip(".")
 
 
@@ -153,8 +158,13 @@ def day_words(day: dt.date) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
-def interval_words(low: float | None, high: float | None) -> str:
-    """Return a 95 % interval, or an empty text where none was made."""
+def listed(words: Sequence[str]) -> str:
+    """Return words as a reader says them: a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def interval_words(low: float | None, high: float | None, *, digits: int | None = None) -> str:
+    """Return a 95 % interval, or an empty text where none was made; digits as in :func:`figure_words`."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return f"{figure_words(low)} to {figure_words(high)}"
+    return f"{figure_words(low, digits=digits)} to {figure_words(high, digits=digits)}"

@@ -1,4 +1,4 @@
 """Tables to windows.
 
-Public: ``windows`` (a panel, its windows, their splits) and ``calendar`` (UK local time).
+Public: ``panel`` (regular series), ``windows`` (a panel's windows and their splits) and ``calendar`` (UK local time).
 """

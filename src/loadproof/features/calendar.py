@@ -1,6 +1,6 @@
 """UK local time for arrays of UTC instants: midnights, half hours of the day, weekdays.
 
-Instants are ``datetime64`` without a zone and mean UTC throughout; local time is Europe/London.
+Instants are ``datetime64`` without a zone and mean UTC throughout.
 """
 
 import datetime as dt
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from loadproof.errors import ConfigError
 
 __all__ = [
+    "UK_ZONE",
     "WEEKDAYS",
     "Instants",
     "Moment",
@@ -30,9 +31,12 @@ Instants: TypeAlias = NDArray[np.datetime64]
 Moment: TypeAlias = np.datetime64 | dt.datetime | dt.date
 """An instant as a caller may say it: see :func:`to_instant`."""
 
+UK_ZONE: Final = "Europe/London"
+"""The one clock of the house: local time is that of the United Kingdom."""
+
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-_ZONE: Final = ZoneInfo("Europe/London")
+_ZONE: Final = ZoneInfo(UK_ZONE)
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAY: Final = dt.timedelta(days=1)
 _SECOND: Final = dt.timedelta(seconds=1)

@@ -23,6 +23,9 @@ FILE_LIMIT_BYTES: Final = 256 * 2**20
 
 LINE_LIMIT_BYTES: Final = 2**20
 
+LINES_LIMIT: Final = 10**6
+"""A station's year has ten thousand; a packed file of blank lines would take gigabytes as a list."""
+
 
 class SmallText(NamedTuple):
     """A text file in memory: its lines without their ends, and the SHA-256 of its bytes as they lie on disk."""
@@ -62,7 +65,8 @@ def read_small_text(path: Path) -> SmallText:
     """Return a text file, unpacked where it is gzip.
 
     Raises:
-        SourceError: If it is absent, empty, cut off, larger than ``FILE_LIMIT_BYTES``, or no UTF-8-like text.
+        SourceError: If it is absent, empty, cut off, larger than ``FILE_LIMIT_BYTES``, longer than ``LINES_LIMIT``, or
+            no UTF-8-like text.
     """
     try:
         raw = path.open("rb")
@@ -75,13 +79,17 @@ def read_small_text(path: Path) -> SmallText:
         raise SourceError(f"{path}: cannot be read to its end ({error}); fetch it again") from error
     if len(data) > FILE_LIMIT_BYTES:
         raise SourceError(f"{path}: holds more than {FILE_LIMIT_BYTES} bytes, so it is no weather file; remove it")
-    if not data.strip():
+    if not data.removeprefix(b"\xef\xbb\xbf").strip():
         raise SourceError(f"{path}, line 1: the file is empty; fetch it again or remove it")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise SourceError(f"{path}, line 1: is UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
     if b"\0" in data:
         at = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise SourceError(f"{path}, line {at}: holds NUL bytes, so it is no text file; fetch it again")
+    if b"\r" in data[: data.find(b"\n") + 1 or None].rstrip(b"\r\n"):
+        raise SourceError(f"{path}, line 1: ends in a bare carriage return; give its lines others (tr '\\r' '\\n')")
+    if data.count(b"\n") > LINES_LIMIT:
+        raise SourceError(f"{path}: holds more than {LINES_LIMIT} lines, so it is no weather file; remove it")
     lines = [line.removesuffix(b"\r") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
     if not lines[-1]:
         lines.pop()

@@ -28,6 +28,10 @@ _BLOCK: Final = re.compile(r"values_block_\d+")
 _ATTRIBUTE_BYTES: Final = 64 * 2**10  # the names of three columns take about a hundred
 _CHUNK_BYTES: Final = 256 * 2**20  # HDF5 inflates a chunk whole; PyTables makes them of about 64 KiB
 _COLUMNS: Final = 64
+_RATIO: Final = 100
+_SMALL_BYTES: Final = 64 * 2**20
+"""Stamps and watts pack three to ten to one; rows of more than ``_RATIO`` times what is stored are a bomb, or claimed
+and not there, unless they are few."""
 _US_PER_TICK: Final[dict[str, tuple[int, int]]] = {
     "datetime64": (1, 1000),
     "datetime64[ns]": (1, 1000),
@@ -55,6 +59,7 @@ class MeterNode(NamedTuple):
 def open_file(path: Path) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading; what is broken in it becomes one clear error."""
     with _damage(f"{path}"):
+        path.open("rb").close()  # says in fewer words than h5py why not
         file = h5py.File(path, "r", locking="best-effort")
     try:
         yield file
@@ -118,7 +123,8 @@ class MeterTable:
     def values(self, rows: NDArray[Any], column: Column) -> NDArray[np.float64]:
         """Return one column of rows."""
         block, place = self.columns[column]
-        values: NDArray[np.float64] = rows[block].reshape(len(rows), -1)[:, place].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN is a NaN
+            values: NDArray[np.float64] = rows[block].reshape(len(rows), -1)[:, place].astype(np.float64)
         return values
 
 
@@ -241,6 +247,12 @@ def _check_storage(table: h5py.Dataset, where: str) -> None:
         raise SourceError(f"{where}: is no table of rows; write it with pandas' HDFStore in the 'table' format")
     if table.shape[0] >= 2**32 or (table.shape[0] and not table.id.get_storage_size()):
         raise SourceError(f"{where}: claims {table.shape[0]} rows that it does not hold; fetch the file again")
+    unpacked = int(table.shape[0]) * table.dtype.itemsize
+    if unpacked > max(_SMALL_BYTES, _RATIO * int(table.id.get_storage_size())):
+        raise SourceError(
+            f"{where}: would unpack to {unpacked} bytes, more than {_RATIO} times what is stored, as no power does; "
+            "fetch the file again from its publisher"
+        )
     if table.dtype.itemsize * (table.chunks or (1,))[0] > _CHUNK_BYTES:
         raise SourceError(f"{where}: its chunks are larger than {_CHUNK_BYTES} bytes; repack it with smaller ones")
 

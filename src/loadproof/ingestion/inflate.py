@@ -16,10 +16,20 @@ from isal import isal_zlib
 
 from loadproof.errors import SourceError
 
-__all__ = ["open_member"]
+__all__ = ["DAMAGE", "open_member"]
 
 _LOCAL_HEADER: Final = struct.Struct("<4s22xHH")
 _ENCRYPTED: Final = 0x1
+_RATIO: Final = 100
+_SMALL_BYTES: Final = 16 * 2**20
+"""Readings pack ten to thirty to one, deflate a thousand to one at most: what unpacks to more than ``_RATIO`` times its
+packed size is a bomb, unless it is small."""
+
+DAMAGE: Final[tuple[type[Exception], ...]] = (
+    zipfile.BadZipFile, cast("type[Exception]", isal_zlib.error), struct.error, EOFError, OSError, KeyError, ValueError,
+    NotImplementedError,
+)  # fmt: skip
+"""What reading a broken archive or member raises."""
 _PIECE_BYTES: Final = 2**18
 
 
@@ -60,13 +70,18 @@ def open_member(path: Path, member: str) -> Iterator[BinaryIO]:
     """Open a stored or deflated member for reading.
 
     Raises:
-        SourceError: If the member is encrypted.
-        zipfile.BadZipFile, EOFError, isal_zlib.error: On damage, while reading.
+        SourceError: If the member is encrypted, or unpacks to a hundred times its size and more.
+        DAMAGE: On damage, while reading.
     """
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(member)
         if info.flag_bits & _ENCRYPTED:
             raise SourceError(f"{path}: {member} is encrypted; unpack it with its password and put the CSV files there")
+        if info.file_size > max(_SMALL_BYTES, _RATIO * info.compress_size):
+            raise SourceError(
+                f"{path}: {member} would unpack from {info.compress_size} to {info.file_size} bytes, more than "
+                f"{_RATIO} to 1, as no readings do; fetch the archive again from its publisher"
+            )
         if info.compress_type != zipfile.ZIP_DEFLATED:
             with archive.open(info) as stored:
                 yield cast(BinaryIO, stored)

@@ -4,31 +4,27 @@ Clock and convention are argued in ``docs/data-sources.md``. Layouts: the partit
 its loose parts, the single CSV, or the Kaggle blocks; one a run, in that order.
 """
 
+import hashlib
 import json
 import logging
-import re
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Final, Literal, NamedTuple, cast
+from typing import ClassVar, Final, Literal
 
 import polars as pl
-from isal import isal_zlib
 
 from loadproof.errors import SourceError
 from loadproof.ingestion.base import BaseIngestor
-from loadproof.ingestion.inflate import open_member
+from loadproof.ingestion.lcl_files import FINDERS, LCLLayout, nothing_found, open_part
 from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, find_lines, parse_rows, raw_text, read_blocks
 from loadproof.parts import Batch, Part
 from loadproof.schema import Dataset, check_readings
 
-__all__ = ["LCLIngestor", "LCLLayout", "TsConvention"]
+__all__ = ["LCLIngestor", "TsConvention"]
 
 logger = logging.getLogger(__name__)
 
 TsConvention = Literal["end", "start"]
-LCLLayout = Literal["archive", "parts", "single", "kaggle"]
 
 _COLUMNS: Final[dict[str, Sequence[str]]] = {
     "home": ("LCLid",),
@@ -40,11 +36,6 @@ _CONSTANTS: Final[dict[str, Sequence[str]]] = {
     "acorn": ("Acorn",),
     "acorn_group": ("Acorn_grouped",),
 }
-_PART_NAME: Final = re.compile(r"(?:LCL-June2015v2|Power-Networks-LCL-June2015\(withAcornGps\)v2)_(\d+)\.csv", re.I)
-_SINGLE_NAME: Final = re.compile(r"(?:CC_LCL-FullData|Power-Networks-LCL.*v2|lcl_sample)()\.csv", re.I)
-_BLOCK_NAME: Final = re.compile(r"block_(\d+)\.csv", re.I)
-_READABLE_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_DEFLATE64: Final = 9  # the number in the ZIP format; Python's zipfile has no name for it and no code
 _NO_FRACTION: Final = ["", ".000", ".000000", ".0000000"]
 
 
@@ -73,19 +64,21 @@ class LCLIngestor(BaseIngestor):
         self.ts_convention = ts_convention
         self.layout = layout
         self.block_bytes = block_bytes
-        self._homes = _read_households(self.folder / "informations_households.csv")
+        self._homes, self._households = _read_households(self.folder / "informations_households.csv")
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """The stamp convention; the layout shows in the sources."""
-        return {"ts_convention": self.ts_convention}
+        """The stamp convention and which households table gave the constants; the layout shows in the sources."""
+        return {"ts_convention": self.ts_convention, "households": self._households}
 
     def parts(self) -> Sequence[Part]:
         """Return the parts of the one layout that is read; what else lies there is named in the log."""
-        found = {layout: files for layout, find in _FINDERS.items() if (files := list(find(self.folder)))}
+        wanted = [self.layout] if self.layout else list(FINDERS)
+        found = {layout: files for layout in wanted if (files := list(FINDERS[layout](self.folder)))}
         chosen = self.layout or next(iter(found), None)
         if chosen is None or chosen not in found:
-            raise SourceError(_nothing_found(self.folder, chosen, list(found)))
+            there = [layout for layout in FINDERS if layout != chosen and list(FINDERS[layout](self.folder))]
+            raise SourceError(nothing_found(self.folder, chosen, there))
         for layout, files in found.items():
             if layout != chosen:
                 logger.info("%s: reads the layout '%s' and leaves %d file(s) of '%s' alone (--layout %s reads those)",
@@ -107,7 +100,7 @@ class LCLIngestor(BaseIngestor):
         return find_lines(self._blocks(part), lines)
 
     def _blocks(self, part: Part) -> Iterator[Block]:
-        with _open(part) as stream:
+        with open_part(part) as stream:
             yield from read_blocks(stream, part.name, block_bytes=self.block_bytes)
 
     def _judge(self, block: Block, names: Sequence[str]) -> Batch:
@@ -118,7 +111,9 @@ class LCLIngestor(BaseIngestor):
             rows = rows.join(facts, on=facts.columns[0], how="left", nulls_equal=True, maintain_order="left")
         odd = ~pl.all_horizontal("plain", pl.col("key", "ts_utc", "energy_kwh").is_not_null()) | pl.col("surplus")
         faults = _faults(block, names, rows.filter(odd.fill_null(value=True))["line"])
-        candidates = rows.with_columns(interval_mins=pl.lit(30, dtype=pl.Int16), fault=faults)
+        # What is no UTF-8 has no fields here, and fields in its escaped text.
+        fault = pl.coalesce(faults, pl.when(pl.col("key").is_null()).then(pl.lit("text_unreadable")))
+        candidates = rows.with_columns(interval_mins=pl.lit(30, dtype=pl.Int16), fault=fault)
         readings, rejected = check_readings(candidates.drop("key", "stamp", "plain", "surplus"), "lcl")
         raw = pl.Series("raw", raw_text(block, rejected["line"]), dtype=pl.String)
         return Batch(readings, rejected.with_columns(raw), rows.height, block.sha256)
@@ -127,7 +122,9 @@ class LCLIngestor(BaseIngestor):
         """Return ``entity_id`` and ``extras`` (the home's constants as a JSON object) of each distinct key."""
         entities, extras = [], []
         for joined in keys.cast(pl.String):
-            fields = (joined or _SEPARATOR * (len(key) - 1)).split(_SEPARATOR)
+            fields = (joined or "").split(_SEPARATOR)
+            if len(fields) != len(key):  # nothing at all, or a separator in a field: no home's name either way
+                fields = [joined or "", *[""] * (len(key) - 1)]
             home, *own = (field.strip() for field in fields)
             stated = {name: fact for name, fact in zip(key[1:], own, strict=True) if fact}
             constants = {**self._homes.get(home, {}), **stated, "ts_convention": self.ts_convention}
@@ -190,104 +187,20 @@ def _faults(block: Block, names: Sequence[str], lines: pl.Series) -> pl.Expr:
     return pl.col("line").replace_strict(lines, found, default=None, return_dtype=pl.String)
 
 
-def _read_households(path: Path) -> dict[str, dict[str, str]]:
-    """Return each home's constants from Kaggle's ``informations_households.csv``; empty where it is absent."""
+def _read_households(path: Path) -> tuple[dict[str, dict[str, str]], str]:
+    """Return each home's constants from Kaggle's ``informations_households.csv``, and its digest; none where absent."""
     if not path.is_file():
-        return {}
+        return {}, "none"
     try:
-        table = pl.read_csv(path, infer_schema=False).select("LCLid", "stdorToU", "Acorn", "Acorn_grouped")
+        data = path.read_bytes()
+        table = pl.read_csv(data, infer_schema=False).select("LCLid", "stdorToU", "Acorn", "Acorn_grouped")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise SourceError(
-            f"{path}: cannot be read as LCLid,stdorToU,Acorn,Acorn_grouped ({error}); mend the file or remove it"
+            f"{path}: cannot be read as LCLid,stdorToU,Acorn,Acorn_grouped ({' '.join(str(error).split())[:200]}); "
+            "mend the file or remove it"
         ) from error
-    return {
+    homes = {
         home: {name: fact for name, fact in zip(_CONSTANTS, facts, strict=True) if fact}
         for home, *facts in table.iter_rows()
     }
-
-
-class _Source(NamedTuple):
-    """A ``Part`` without its number."""
-
-    name: str
-    path: Path
-    member: str | None
-    size_bytes: int
-    stamp: str
-
-
-def _members(path: Path) -> list[zipfile.ZipInfo]:
-    """Return the CSV members of one archive in the order of their numbers."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
-    except (zipfile.BadZipFile, OSError) as error:
-        raise SourceError(f"{path}: not a whole ZIP archive ({error}); fetch it again") from error
-    known = [info for info in infos if _number(Path(info.filename)) is not None]
-    return sorted(known, key=lambda info: (_number(Path(info.filename)), info.filename))
-
-
-def _number(path: Path) -> int | None:
-    match = _PART_NAME.fullmatch(path.name) or _SINGLE_NAME.fullmatch(path.name)
-    return int(match[1] or 0) if match else None
-
-
-def _find_archive(folder: Path) -> Iterator[_Source]:
-    for path in sorted(folder.glob("*.zip")):
-        members = _members(path)
-        if any(info.compress_type not in _READABLE_METHODS for info in members):
-            continue
-        for info in members:
-            yield _Source(info.filename, path, info.filename, info.file_size, f"{info.CRC:08x}")
-
-
-def _find_files(pattern: re.Pattern[str], *below: str) -> Callable[[Path], Iterator[_Source]]:
-    def find(folder: Path) -> Iterator[_Source]:
-        files = [
-            path for name in ("", *below) for path in (folder / name).glob("*.csv") if pattern.fullmatch(path.name)
-        ]
-        numbers = {path: int(cast(re.Match[str], pattern.fullmatch(path.name))[1] or 0) for path in files}
-        for path in sorted(files, key=lambda path: (numbers[path], path)):
-            facts = path.stat()
-            yield _Source(path.relative_to(folder).as_posix(), path, None, facts.st_size, f"{facts.st_mtime_ns}")
-
-    return find
-
-
-_FINDERS: Final[dict[LCLLayout, Callable[[Path], Iterator[_Source]]]] = {
-    "archive": _find_archive,
-    "parts": _find_files(_PART_NAME, "Small LCL Data"),
-    "single": _find_files(_SINGLE_NAME),
-    "kaggle": _find_files(_BLOCK_NAME, "halfhourly_dataset", "halfhourly_dataset/halfhourly_dataset"),
-}
-
-
-def _nothing_found(folder: Path, layout: str | None, found: Sequence[str]) -> str:
-    for path in sorted(folder.glob("*.zip")):
-        for info in _members(path):
-            if info.compress_type not in _READABLE_METHODS:
-                method = "deflate64 (method 9)" if info.compress_type == _DEFLATE64 else f"method {info.compress_type}"
-                return (
-                    f"{path}: {info.filename} is compressed with {method}, which Python cannot read; "
-                    f"unpack it with 'unzip' or '7z x' into {folder}, or fetch 'Partitioned LCL Data.zip' instead"
-                )
-    if layout and found:
-        return f"{folder}: no files of the layout '{layout}'; take --layout {' or '.join(found)}"
-    return (
-        f"{folder}: no Low Carbon London files; put 'Partitioned LCL Data.zip' of the London Datastore's "
-        "'SmartMeter Energy Consumption Data in London Households' there, or name another folder with --input-root"
-    )
-
-
-@contextmanager
-def _open(part: Part) -> Iterator[BinaryIO]:
-    """Open a part for reading; what is broken in it becomes one clear error."""
-    try:
-        if part.member is None:
-            with part.path.open("rb") as stream:
-                yield stream
-        else:
-            with open_member(part.path, part.member) as stream:
-                yield stream
-    except (zipfile.BadZipFile, isal_zlib.error, EOFError, OSError, KeyError) as error:
-        raise SourceError(f"{part.path} ({part.name}): broken off or damaged ({error}); fetch it again") from error
+    return homes, f"{path.name} {hashlib.sha256(data).hexdigest()[:16]}"

@@ -7,6 +7,7 @@ Source: MIDAS Open User Guide (help.ceda.ac.uk/article/4982), CEDA's table WH an
 """
 
 import logging
+import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -46,6 +47,10 @@ _ELEMENTS: Final = (
 _COLUMNS: Final = tuple(dict.fromkeys(element.column for element in _ELEMENTS))
 
 _NEEDED: Final = ("ob_time", "src_id", "version_num", "rec_st_ind", "met_domain_name")
+_ALWAYS: Final = ("air_temperature", "dewpoint", "rltv_hum", "wind_speed", "wind_direction", "msl_pressure")
+"""Columns of every published file: without one, it would be a column of nulls that nobody was told of."""
+
+_STATION: Final = re.compile(r"[0-9]{1,6}")
 _USEFUL: Final = ("id", "id_type", "meto_stmp_time")
 
 # Source: comments on REC_ST_IND in the Met Office's MIDAS schema. 40, 60, 80, 110: marked for deletion; 1013: the
@@ -73,14 +78,14 @@ def read_midas(path: Path, *, keep_suspect: bool) -> HourlyRows:
     flags = [flag for element in _ELEMENTS for flag in element.flags]
     file = read_badc(path, {*_NEEDED, *_USEFUL, *fields, *flags})
     station = file.fact("midas_station_id") or ""
-    if not station.isdigit():
+    if not _STATION.fullmatch(station):
         raise SourceError(
             f"{path}: no station number in the fact 'midas_station_id'; take the file as CEDA publishes it"
         )
-    absent = [name for name in _NEEDED if name not in file.table.columns]
-    if absent or not set(fields) & set(file.table.columns):
+    absent = [name for name in (*_NEEDED, *_ALWAYS) if name not in file.table.columns]
+    if absent:
         raise SourceError(
-            f"{path}: lacks the column {(absent or ['air_temperature'])[0]!r}, so it is not of the hourly weather "
+            f"{path}: lacks the column {absent[0]!r}, so it is not of the hourly weather "
             "observations (uk-hourly-weather-obs); remove it"
         )
     rows = _times(file.table, station)
@@ -121,10 +126,10 @@ def _values(
     for element in _ELEMENTS:
         if element.field not in rows.columns:
             continue
-        doubt = pl.any_horizontal(_suspect(flag) for flag in element.flags if flag in rows.columns)
-        known = any(flag in rows.columns for flag in element.flags) and not keep_suspect
+        flags = [] if keep_suspect else [flag for flag in element.flags if flag in rows.columns]
+        doubt = pl.any_horizontal(_suspect(flag) for flag in flags) if flags else None
         scale = _scale(file, element, path)
-        series, odd = read_values(rows, element.column, element.field, scale, doubt if known else None)
+        series, odd = read_values(rows, element.column, element.field, scale, doubt)
         _warn(path, element.field, series, odd)
         aside.append(odd)
         values[element.column] = values[element.column].fill_null(series) if element.column in values else series

@@ -19,7 +19,7 @@ from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.ssen_lookup import CAPPED_ROWS, Lookup, export_day, find_lookup, read_lookup
 from loadproof.ingestion.ssen_rows import COLUMNS, OPTIONAL, TS_CONVENTION, Extras, read_candidates
 from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, find_lines, raw_text, read_blocks
-from loadproof.parts import Batch, Part
+from loadproof.parts import Batch, Part, size_and_stamp
 from loadproof.schema import Dataset, check_readings
 
 __all__ = ["SSENIngestor"]
@@ -153,11 +153,7 @@ def _day(name: str) -> dt.date | None:
 
 
 def _part(number: int, file: _Usage) -> Part:
-    try:
-        facts = file.path.stat()
-    except OSError as error:
-        raise SourceError(f"{file.path} ({file.name}): cannot be read ({error}); fetch it again") from error
-    return Part(number, file.name, file.path, None, facts.st_size, f"{facts.st_mtime_ns}")
+    return Part(number, file.name, file.path, None, *size_and_stamp(file.path))
 
 
 def _from_names(usage: Mapping[str, Path]) -> list[_Usage]:
@@ -174,7 +170,7 @@ def _find(folder: Path) -> list[_Usage]:
         name = path.relative_to(folder).as_posix()
         day = _day(path.name) if _DAY_NAME.fullmatch(path.name) else None
         if day and day not in days:
-            days[day] = _Usage(name, path, day)
+            days[day] = _Usage(path.name, path, day)
         elif match := _EXPORT_NAME.fullmatch(path.name):
             exports.append((export_day(match), _Usage(name, path, None)))
         elif "lookup" not in name.lower() and name != _SAMPLE_NAME:

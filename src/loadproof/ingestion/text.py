@@ -21,6 +21,10 @@ BLOCK_BYTES: Final = 16 * 2**20
 """Large enough that the cost per block vanishes, small enough to stay in the allocator's hands: fewer page faults."""
 
 
+_COLUMNS: Final = 1_000
+"""No source has thirty; a frame of millions of columns takes minutes and gigabytes, and is nobody's table."""
+
+
 @dataclass(frozen=True)
 class Block:
     """Whole lines of a text file. ``first_line`` counts from 1, the header included; ``sha256`` covers all so far."""
@@ -39,14 +43,15 @@ def read_blocks(stream: BinaryIO, name: str, *, block_bytes: int = BLOCK_BYTES) 
     """Yield ``stream`` as blocks that end at line ends. The first block starts with the header.
 
     Raises:
-        SourceError: If the text is UTF-16, holds NUL bytes, or has a line longer than a block.
+        SourceError: If the text is UTF-16, ends its lines with carriage returns alone, holds NUL bytes, or has a line
+            longer than a block.
     """
     digest = hashlib.sha256()
     rest, line = b"", 1
     while chunk := stream.read(block_bytes):
         digest.update(chunk)
         if line == 1 and not rest:
-            _refuse_other_encodings(chunk, name)
+            _refuse_other_text(chunk, name)
         if b"\0" in chunk:
             at = line + (rest + chunk).count(b"\n", 0, len(rest) + chunk.index(b"\0"))
             raise SourceError(f"{name}, line {at}: holds NUL bytes, so it is no text file; fetch it again")
@@ -63,9 +68,11 @@ def read_blocks(stream: BinaryIO, name: str, *, block_bytes: int = BLOCK_BYTES) 
         yield Block(rest, line, digest.hexdigest())
 
 
-def _refuse_other_encodings(chunk: bytes, name: str) -> None:
+def _refuse_other_text(chunk: bytes, name: str) -> None:
     if chunk.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise SourceError(f"{name}, line 1: is UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
+    if b"\n" not in chunk and b"\r" in chunk.rstrip(b"\r"):
+        raise SourceError(f"{name}, line 1: ends in a bare carriage return; give its lines others (tr '\\r' '\\n')")
 
 
 def find_columns(
@@ -84,8 +91,10 @@ def find_columns(
         optional: The same, for columns that may be absent.
 
     Raises:
-        SourceError: If a wanted column is missing, or any stands twice.
+        SourceError: If a wanted column is missing, any stands twice, or there are more than a table can have.
     """
+    if (columns := header.count(b",") + 1) > _COLUMNS:
+        raise SourceError(f"{name}, line 1: has {columns} columns; check the delimiter and the line ends")
     fields = header.decode("utf-8-sig", errors="replace").rstrip("\r\n").split(",")
     known = {**wanted, **(optional or {})}
     spelled = {spelling.strip().lower(): ours for ours, spellings in known.items() for spelling in spellings}
@@ -126,14 +135,21 @@ def parse_rows(
     )
     selected = [pl.col("line").cast(pl.UInt32), *columns]
     try:
-        frame = lazy.select(selected).collect(engine="streaming")
-        if frame.height == block.rows - skipped:
-            return frame
+        if _commas_in_first_row(block, skipped) <= _COLUMNS:  # by its fields the reader guesses, schema or no schema
+            frame = lazy.select(selected).collect(engine="streaming")
+            if frame.height == block.rows - skipped:
+                return frame
     except pl.exceptions.ComputeError as error:
         logger.debug("line by line, because of: %s", error)
     # A reader that stops at or skips a bad line would lose rows, or shift the line numbers after it.
     slow = _split_slowly(block, list(schema), skipped, quote_char).with_row_index("line", block.first_line + skipped)
     return slow.lazy().select(selected).collect()
+
+
+def _commas_in_first_row(block: Block, skipped: int) -> int:
+    start = block.data.find(b"\n") + 1 if skipped else 0
+    end = block.data.find(b"\n", start)
+    return block.data.count(b",", start, end if end >= 0 else len(block.data))
 
 
 def _split_slowly(block: Block, columns: Sequence[str], skipped: int, quote_char: str | None) -> pl.DataFrame:
@@ -150,11 +166,11 @@ def _split_slowly(block: Block, columns: Sequence[str], skipped: int, quote_char
             continue
         quoted = quote_char is not None and quote_char in text
         try:
-            fields = next(csv.reader([text], quotechar=quote_char), []) if quoted else text.split(",")
+            fields = next(csv.reader([text], quotechar=quote_char), []) if quoted else text.split(",", len(columns))
         except csv.Error:  # a field beyond csv's limit, or a bare carriage return beside a quote
             fields = []
-        padded: list[str | None] = [*(field or None for field in fields), *[None] * len(columns)]
-        rows.append(padded[: len(columns)])
+        kept = fields[: len(columns)]
+        rows.append([*(field or None for field in kept), *[None] * (len(columns) - len(kept))])
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String()), orient="row")
 
 

@@ -38,9 +38,10 @@ from loadproof.ingestion.ukdale_sources import (
     first_ts_us,
     house_and_channel,
     house_and_meter,
+    is_there,
     nothing_found,
 )
-from loadproof.parts import Batch, Part
+from loadproof.parts import Batch, Part, size_and_stamp
 from loadproof.schema import Dataset
 
 __all__ = ["UKDALEIngestor", "UKDALELayout"]
@@ -199,9 +200,10 @@ class UKDALEIngestor(BaseIngestor):
         return {house: ts_us for (house, number), ts_us in first.items() if number is None}
 
     def _part(self, number: int, source: Source) -> Part:
-        facts = source.path.stat()
-        size = facts.st_size if source.stored_bytes is None else source.stored_bytes
-        return Part(number, source.name, source.path, source.member, size, f"{facts.st_mtime_ns}")
+        size, stamp = size_and_stamp(source.path)
+        if source.stored_bytes is not None:
+            size = source.stored_bytes
+        return Part(number, source.name, source.path, source.member, size, stamp)
 
     def _whose(self, path: Path) -> tuple[int, int | None]:
         """Return the house and meter of a text file."""
@@ -216,7 +218,7 @@ class UKDALEIngestor(BaseIngestor):
             return False
         site = self.catalogue.site(source.house)
         mains = source.path.with_name("mains.dat")
-        if source.is_text and source.meter == site.sound_card and mains.is_file() and source.path != mains:
+        if source.is_text and source.meter == site.sound_card and is_there(mains) and source.path != mains:
             logger.info("%s: is left alone, mains.dat holds the same meter", source.name)
             return False
         if source.meter != site.clamp:
@@ -236,7 +238,7 @@ class UKDALEIngestor(BaseIngestor):
             node = f"/building{house}/elec/meter{card}"
             return first_ts_us(path, node) if node in {meter.node for meter in find_meters(path)} else None
         for name in ("mains.dat", f"channel_{card}.dat"):
-            if path.with_name(name).is_file():
+            if is_there(path.with_name(name)):
                 return first_ts_us(path.with_name(name), None)
         return None
 

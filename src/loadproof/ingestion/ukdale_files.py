@@ -34,12 +34,16 @@ _MAINS: Final = ("ts", "value", "apparent", "voltage")
 _CHANNEL: Final = ("ts", "value")
 _SPACES_TO_COMMAS: Final = bytes.maketrans(b" ,", b",;")
 _HEAD_BYTES: Final = 2**16
+_FEW_LINES: Final = 100
 _CSV: Final[dict[str, Sequence[str]]] = {
     "ts": ("timestamp",),
     "house": ("house_id", "house"),
     "value": ("value_watts",),
 }
 _CSV_OPTIONAL: Final[dict[str, Sequence[str]]] = {"meter": ("meter", "meter_id")}
+
+
+_FIELDS_COUNT: Final = FAULTS.index("fields_count")
 
 
 class CsvChunk(NamedTuple):
@@ -98,7 +102,7 @@ def read_text(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[C
     """Yield the samples of a ``channel_M.dat`` or ``mains.dat`` and the SHA-256 of its bytes so far.
 
     Raises:
-        SourceError: If it is empty or no text.
+        SourceError: If it is empty, no text, or not one of its first lines has the right fields.
     """
     names = _MAINS if path.name == "mains.dat" else _CHANNEL
     seconds = pl.col("ts").cast(pl.Float64, strict=False)
@@ -108,6 +112,8 @@ def read_text(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[C
     for block in _blocks(path, block_bytes):
         commas = Block(block.data.translate(_SPACES_TO_COMMAS), block.first_line + 1, "")  # no header to be skipped
         frame = parse_rows(commas, names, columns)
+        if block.first_line == 1 and frame.height >= _FEW_LINES and (frame["fault"] == _FIELDS_COUNT).all():
+            raise SourceError(f"{path}, line 1: is not {' '.join(names)!r}, nor is any line; check the delimiter")
         yield _chunk(frame.with_columns(pl.col("line") - 1), block), block.sha256
 
 

@@ -1,5 +1,6 @@
 """Where UK-DALE's meters lie below a folder: one finder a layout, and when a meter begins."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,10 @@ from loadproof.ingestion.hdf5 import find_meters, open_table
 from loadproof.ingestion.ukdale_files import first_sound_us, first_text_ts_us, power_column, read_table
 from loadproof.ingestion.ukdale_meters import HOUSES
 
-__all__ = ["FINDERS", "Source", "UKDALELayout", "first_ts_us", "house_and_channel", "house_and_meter", "nothing_found"]
+__all__ = [
+    "FINDERS", "Source", "UKDALELayout", "first_ts_us", "house_and_channel", "house_and_meter", "is_there",
+    "nothing_found",
+]  # fmt: skip
 
 UKDALELayout = Literal["hdf5", "text", "csv"]
 
@@ -46,6 +50,11 @@ def house_and_channel(path: Path) -> tuple[int, int | None]:
     """Return the house and, unless it is ``mains.dat``, the meter of a text file."""
     house, channel = cast(re.Match[str], _HOUSE.fullmatch(path.parent.name)), _CHANNEL.fullmatch(path.name)
     return int(house[1]), int(channel[1]) if channel else None
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file has that name, be it broken: what cannot be read is reported, never passed over."""
+    return os.path.lexists(path)
 
 
 def first_ts_us(path: Path, member: str | None) -> int | None:
@@ -84,7 +93,7 @@ def _find_text(folder: Path) -> Iterator[Source]:
         }
         for number in sorted(channels):
             yield Source(f"{below.name}/{channels[number].name}", channels[number], None, house, number)
-        if (below / "mains.dat").is_file():
+        if is_there(below / "mains.dat"):
             card = HOUSES[house].sound_card if house in HOUSES else None
             yield Source(f"{below.name}/mains.dat", below / "mains.dat", None, house, card)
 

@@ -21,7 +21,16 @@ from loadproof.ingestion.hours import HourlyRows, resolve
 from loadproof.ingestion.midas import read_midas
 from loadproof.schema import REJECTED, WEATHER
 
-__all__ = ["SET_ASIDE_VALUES", "MergedWeather", "WeatherRead", "find_weather", "merge_weather", "read_weather"]
+__all__ = [
+    "SET_ASIDE_VALUES",
+    "MergedWeather",
+    "WeatherAtRest",
+    "WeatherRead",
+    "find_weather",
+    "join_weather",
+    "merge_weather",
+    "read_weather",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +66,14 @@ class MergedWeather(NamedTuple):
     rejected: pl.DataFrame
 
 
+class WeatherAtRest(NamedTuple):
+    """The three tables of an ingest: ``WEATHER``, ``REJECTED`` and ``SET_ASIDE_VALUES``."""
+
+    table: pl.DataFrame
+    rejected: pl.DataFrame
+    set_aside_values: pl.DataFrame
+
+
 def find_weather(input_root: Path) -> list[Path]:
     """Return the weather files below ``input_root/weather`` (or below it), and Kaggle's beside the homes in ``lcl/``.
 
@@ -65,7 +82,7 @@ def find_weather(input_root: Path) -> list[Path]:
     """
     below = input_root / "weather"
     folder = below if below.is_dir() else input_root
-    found = [path for path in folder.rglob("*") if path.is_file() and _is_weather(path.name)]
+    found = [path for path in folder.rglob("*") if _is_weather(path.name)]  # whatever it is: reading tells
     if (kaggle := input_root / "lcl" / DARKSKY_NAME).is_file() and kaggle not in found:
         found.append(kaggle)
     plain = {path for path in found if path.suffix != ".gz"}
@@ -120,6 +137,28 @@ def merge_weather(reads: Sequence[WeatherRead]) -> MergedWeather:
         read = reads[int(at)]
         rejected.append(_rejected(lost, read.path, read_small_text(read.path).lines))
     return MergedWeather(table, pl.concat(rejected))
+
+
+def join_weather(merged: MergedWeather, reads: Sequence[WeatherRead], old: WeatherAtRest | None,
+                 broken: Sequence[str]) -> WeatherAtRest:  # fmt: skip
+    """Return the tables of an ingest: of files that cannot be read now, what an earlier one had of them.
+
+    An hour that a file gives now supersedes theirs.
+    """
+    rejected = [*(read.rejected for read in reads), merged.rejected]
+    values = [pl.DataFrame(schema=SET_ASIDE_VALUES), *(read.set_aside_values for read in reads)]
+    table = merged.table
+    if old is not None and broken:
+        hour, theirs = ["station_id", "ts_utc"], old.table.filter(pl.col("source").is_in(broken))
+        beaten = theirs.join(table, on=hour, how="semi", maintain_order="left")
+        raw = pl.concat_str(pl.exclude("source").cast(pl.String), separator=",", ignore_nulls=True)
+        line = pl.lit(0, dtype=pl.UInt32)  # of no file that could be read now
+        rejected.append(old.rejected.filter(pl.col("file").is_in(broken)))
+        rejected.append(beaten.select(file="source", line=line, reason=pl.lit("superseded"), raw=raw))
+        values.append(old.set_aside_values.filter(pl.col("file").is_in(broken)))
+        stays = theirs.join(table, on=hour, how="anti", maintain_order="left")
+        table = pl.concat([table, stays]).sort(hour)
+    return WeatherAtRest(table, pl.concat(rejected), pl.concat(values))
 
 
 def _is_weather(name: str) -> bool:

@@ -35,6 +35,7 @@ class IngestReport:
     """The dataset after an ingest; the summary on disk holds the same."""
 
     dataset: str
+    root: str
     mode: str
     loadproof_version: str
     settings: dict[str, str]
@@ -76,6 +77,7 @@ def ingest(
     accept_conflicts: bool = False,
     strict: bool = False,
     track: Track = no_track,
+    lost: Sequence[BrokenPart] = (),
     map_: Callable[..., Iterable[StagedPart | BrokenPart]] = threads,
 ) -> IngestReport:
     """Bring a source into the store, whole or not at all.
@@ -88,26 +90,31 @@ def ingest(
         accept_conflicts: Set half hours with contradicting values aside instead of failing.
         strict: Fail on the first part that cannot be read, instead of ingesting the others and reporting it.
         track: Shows progress.
+        lost: Parts that could not even be fetched; reported like those that cannot be read.
         map_: Carries the parts; each is independent.
 
     Raises:
         SourceError: If the source cannot be read, contradicts itself, or too much of it was set aside.
     """
     dataset = ingestor.dataset
-    parts = ingestor.parts()
+    parts, unnamed = _named(ingestor.parts())
+    lost = [*lost, *unnamed]
     with store.writing(dataset):
         finish_commit(store, dataset)
-        old = store.read_summary(dataset)
+        old = _read_old(store, dataset)
+        _refuse_shared_siblings(store, old)
         _refuse_samples_over_files(store, old, mode, dataset)
+        if old is not None and old["mode"] != mode:
+            old = None  # of a source that adds, simulated rows would stay beside the real ones
         ledger = _Ledger(store, ingestor, old)
         parts = [part for part in parts if not ledger.has(part)]
         if not parts and old is not None:
             logger.info("%s: nothing new to read", dataset)
-            return IngestReport(**old)
+            return _unchanged(store, old, lost)
         stage = open_stage(store, dataset, _key(ingestor, parts, old))
         results = list(track(map_(partial(stage_part, ingestor, stage), parts), f"reading {dataset}", len(parts)))
         staged = [result for result in results if isinstance(result, StagedPart)]
-        broken = [result for result in results if isinstance(result, BrokenPart)]
+        broken = [*lost, *(result for result in results if isinstance(result, BrokenPart))]
         if broken and (strict or not staged):
             stage.abandon()
             raise SourceError(broken[0].error)
@@ -118,13 +125,13 @@ def ingest(
             lambda number, lines: ingestor.raw_lines(by_number[number], lines) if lines else {},
             lambda months, total: track(months, f"writing {dataset}", total),
         )
-        report = _report(ingestor, mode, old, staged, broken, built)
+        report = _report(ingestor, store.root.name, mode, old, staged, broken, built)
         accepted = accept_conflicts or ingestor.conflicts_are_expected
         if trouble := _trouble(report, staged, built, max_rejected_share, accept_conflicts=accepted):
             stage.abandon()
             raise SourceError(trouble)
         stage.commit(built, asdict(report))
-        ledger.add(part for part in parts if part.name not in {lost.name for lost in broken})
+        ledger.add(part for part in parts if part.name not in {part.name for part in broken})
     return report
 
 
@@ -162,6 +169,22 @@ def _key(ingestor: BaseIngestor, parts: Iterable[Part], old: Mapping[str, Any] |
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _read_old(store: Store, dataset: Dataset) -> Mapping[str, Any] | None:
+    """Return the last summary, if it is of a form that this version wrote; else all is read again."""
+    old = store.read_summary(dataset)
+    return old if old is not None and {*IngestReport.__dataclass_fields__} == {*old} else None
+
+
+def _refuse_shared_siblings(store: Store, old: Mapping[str, Any] | None) -> None:
+    """Refuse a second root beside another: they would share summaries and rows set aside."""
+    other = store.root.with_name(old["root"]) if old else store.root
+    if other != store.root and other.exists():
+        raise SourceError(
+            f"{store.summaries_root}: belongs to {other}; give {store.root.name} a folder of its own, such as "
+            f"--output-root {store.root.with_name(store.root.name + '-data') / 'processed'}"
+        )
+
+
 def _refuse_samples_over_files(store: Store, old: Mapping[str, Any] | None, mode: str, dataset: Dataset) -> None:
     if mode == "samples" and old is not None and old["mode"] != "samples":
         raise SourceError(
@@ -188,8 +211,28 @@ def _kept(
     )
 
 
+def _named(parts: Iterable[Part]) -> tuple[list[Part], list[BrokenPart]]:
+    """Return the parts whose names can be written down, and the others as broken."""
+    good, bad = list[Part](), list[BrokenPart]()
+    for part in parts:
+        if part.name.isprintable():
+            good.append(part)
+        else:
+            shown = ascii(part.name)
+            bad.append(BrokenPart(shown, f"{shown}: its name holds bytes that are no text; rename the file"))
+    return good, bad
+
+
+def _unchanged(store: Store, old: Mapping[str, Any], lost: Sequence[BrokenPart]) -> IngestReport:
+    """Return the dataset as it was; only what could not be had this time is news."""
+    report = IngestReport(**{**old, "broken": [part._asdict() for part in lost]})
+    if asdict(report) != old:
+        store.write_json(store.summary_path(old["dataset"]), asdict(report))
+    return report
+
+
 def _report(
-    ingestor: BaseIngestor, mode: str, old: Mapping[str, Any] | None, staged: Sequence[StagedPart],
+    ingestor: BaseIngestor, root: str, mode: str, old: Mapping[str, Any] | None, staged: Sequence[StagedPart],
     broken: Sequence[BrokenPart], built: Built,
 ) -> IngestReport:  # fmt: skip
     kept = set(_kept(ingestor, old, staged, broken).sources)
@@ -203,6 +246,7 @@ def _report(
         source["rows_rejected"] = built.rejected_by_source.get(source["name"], 0)
     report = IngestReport(
         dataset=ingestor.dataset,
+        root=root,
         mode=mode,
         loadproof_version=__version__,
         settings=dict(ingestor.settings),
@@ -228,9 +272,8 @@ def _trouble(
 ) -> str | None:  # fmt: skip
     counts = ", ".join(f"{count} {reason}" for reason, count in report.rejected_by_reason.items())
     if not report.rows_written:
-        return (
-            f"{report.dataset}: no row of {report.rows_read} could be used ({counts or 'none read'}); check the input"
-        )
+        why = "; ".join(filter(None, [counts or "none read", built.worst]))
+        return f"{report.dataset}: no row of {report.rows_read} could be used ({why}); check the input"
     if built.conflict and not accept_conflicts:
         return (
             f"{report.dataset}: {report.rejected_by_reason['conflict']} rows give one half hour two values: "
@@ -241,6 +284,7 @@ def _trouble(
     if rejected > max_rejected_share * read:
         return (
             f"{report.dataset}: {rejected} of {read} rows ({rejected / read:.1%}) were set aside, more than the limit "
-            f"of {max_rejected_share:.1%} ({counts}); mend the source or raise --max-rejected-share"
+            f"of {max_rejected_share:.1%} ({counts}), most in {built.worst}; mend that file or take it away, or raise "
+            "--max-rejected-share"
         )
     return None

@@ -28,7 +28,7 @@
         domainColor: line, tickColor: line, gridColor: grid, labelColor: soft, titleColor: soft, labelFontSize: 11.5,
         titleFontSize: 11.5, titleFontWeight: 400, labelPadding: 6, labelSeparation: 8, titlePadding: 10, labelOverlap: true, labelLimit: small ? 110 : 200,
       },
-      axisY: { domain: false, ticks: false, titlePadding: 8 },
+      axisY: { domain: false, ticks: false, titlePadding: 8, labelLimit: 190 },
       title: { color: ink, fontSize: 13, fontWeight: 600, anchor: "start", offset: 8 },
       legend: {
         symbolBaseFillColor: soft, orient: "top", direction: "horizontal", columns: small ? 2 : 0, labelColor: ink, titleColor: soft, titleFontWeight: 400,
@@ -59,13 +59,21 @@
     };
   };
 
+  // A narrow screen shows less of what came before, so that what is to be seen has room.
+  const fitted = ({ spec }) => {
+    const from = spec.usermeta && spec.usermeta.narrow_from;
+    if (!from || !narrow.matches) return spec;
+    const kept = (rows) => rows.filter((row) => (row.until || row.t) >= from).map((row) => (row.t < from ? { ...row, t: from } : row));
+    return { ...spec, datasets: Object.fromEntries(Object.entries(spec.datasets).map(([name, rows]) => [name, kept(rows)])) };
+  };
+
   const draw = async (chart) => {
     try {
       if (chart.drawn) chart.drawn.finalize();
       const options = {
         mode: "vega-lite", renderer: "svg", actions: false, config: theme(chart.box.clientWidth), tooltip: { theme: dark.matches ? "dark" : "light" },
       };
-      chart.drawn = await vegaEmbed(chart.box, chart.spec, options);
+      chart.drawn = await vegaEmbed(chart.box, fitted(chart), options);
     } catch (error) {
       chart.box.classList.add("failed");
       chart.box.textContent = "This chart could not be drawn: " + error.message;

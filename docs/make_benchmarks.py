@@ -1,0 +1,44 @@
+"""Write docs/results/benchmarks.md from the figures that the benchmarks left.
+
+python benchmarks/ingest.py --parts 20 --json docs/results/ingest_lcl.json
+python benchmarks/ingest.py --parts 168 --runs 1 --json docs/results/ingest_lcl_full.json
+python benchmarks/ssen.py --json docs/results/ingest_ssen.json
+python docs/make_benchmarks.py
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).with_name("results")
+BENCHMARKS = {
+    "ingest_lcl": "Low Carbon London: the archive's parts repeated under new household names (`benchmarks/ingest.py`)",
+    "ingest_lcl_full": "Low Carbon London at the full release's shape, 168 parts (`benchmarks/ingest.py --parts 168`)",
+    "ingest_ssen": "SSEN at national width, made days (`benchmarks/ssen.py`)",
+}
+HEAD = """# Benchmarks
+
+Made by `python docs/make_benchmarks.py` from the figures that the commands below left beside this page. Each compares
+with a named limit, in turn, in processes of their own, on the same bytes: polars' bare streaming scan, which parses and
+sinks to one Parquet file and does nothing else. A ratio of 1 would mean that inflating, checking, sorting by entity and
+month, removing repeats, counting and hashing cost nothing. Ratios travel between machines; rows per second do not.
+"""
+
+
+def section(name: str, title: str, figures: dict[str, Any]) -> str:
+    """Return one benchmark's table."""
+    rows = "\n".join(f"| {key.replace('_', ' ')} | {value:,} |" for key, value in figures.items() if value is not None)
+    return f"## {name}\n\n{title}.\n\n| figure | value |\n|---|---:|\n{rows}\n"
+
+
+def page() -> str:
+    """Return the page, of what was measured."""
+    found = {name: RESULTS / f"{name}.json" for name in BENCHMARKS}
+    sections = [
+        section(name, BENCHMARKS[name], json.loads(path.read_text())) for name, path in found.items() if path.is_file()
+    ]
+    return "\n".join([HEAD, *sections])
+
+
+if __name__ == "__main__":
+    (RESULTS / "benchmarks.md").write_text(page(), encoding="utf-8")

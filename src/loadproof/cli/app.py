@@ -1,0 +1,194 @@
+"""The commands, and ``main``, which turns errors that a user can mend into one line."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+from loadproof import __version__
+from loadproof.baselines import BASELINES
+from loadproof.cli.ingest import ingest_app, ingest_samples
+from loadproof.cli.options import (
+    DEFAULTS,
+    DERIVED_ROOT,
+    SAMPLES_ROOT,
+    DatasetOption,
+    OutputDir,
+    ProcessedRoot,
+    UseSamples,
+    sample_mode,
+)
+from loadproof.cli.show import bar, console, errors, print_error, show_metrics, show_readings
+from loadproof.config import Environment, ForecastConfig, build_section, read_config
+from loadproof.errors import ConfigError, LoadproofError
+from loadproof.ingestion.download import Progress as Step
+from loadproof.ingestion.sources import Downloadable
+from loadproof.runner.download import fetch_source
+from loadproof.runner.forecast import evaluate, forecast
+from loadproof.runner.report import report
+from loadproof.runner.stages import STAGES, run_stage
+from loadproof.store import Store
+
+__all__ = ["app", "main"]
+
+KNOBS = DEFAULTS.forecast
+
+app = typer.Typer(
+    help="Forecasts and alerts from half-hourly smart-meter data that hold when things go wrong.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(ingest_app, name="ingest")
+
+
+def main() -> None:
+    """Run the command line; an error that a user can mend is one line and exit code 1."""
+    try:
+        app()
+    except LoadproofError as error:
+        print_error(str(error))
+        sys.exit(1)
+    except OSError as error:
+        print_error(
+            f"{error}; free space or mend the permissions, then run the same command again: it goes on from here"
+        )
+        sys.exit(1)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        console.print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _set_up(
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    del version
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s - %(name)s - %(levelname)s - %(message)s",
+        stream=sys.stderr,
+    )
+
+
+@app.command("download")
+def download_command(
+    source: Annotated[Downloadable, typer.Argument(help="Which source to fetch.")],
+    *,
+    to: Annotated[Path, typer.Option(help="Folder of all raw data; makes the source's own.")] = Path("data/raw"),
+    force: Annotated[bool, typer.Option("--force", help="Fetch again what is there.")] = False,
+) -> None:
+    """Fetch a source's published files; what broke off is continued.
+
+    Example: loadproof download lcl --to data/raw
+    """
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(step: Step) -> None:
+            if step.name not in tasks:
+                tasks[step.name] = progress.add_task(step.name, total=step.total_bytes)
+            progress.update(tasks[step.name], completed=step.done_bytes)
+
+        fetch_source(source, to, token=Environment().ceda_token_text, force=force, tell=console.print, show=show)
+    console.print(f"{source}: {to / source}", soft_wrap=True)
+
+
+@app.command("forecast")
+def forecast_command(
+    *,
+    dataset: DatasetOption = "lcl",
+    model: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(BASELINES)}; repeat for more.")] = None,
+    horizon: Annotated[int, typer.Option(min=1, max=336, help="Half hours ahead.")] = KNOBS.horizon_steps,
+    valid_from: Annotated[str, typer.Option(help="First UK day of the validation block.")] = str(KNOBS.valid_from),
+    test_from: Annotated[str, typer.Option(help="First UK day of the test block.")] = str(KNOBS.test_from),
+    test_until: Annotated[str, typer.Option(help="First UK day after the test block.")] = str(KNOBS.test_until),
+    processed_root: ProcessedRoot = DEFAULTS.data.processed_root,
+    output_dir: OutputDir = DERIVED_ROOT,
+    use_samples: UseSamples = None,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of all chance.")] = DEFAULTS.seed,
+) -> None:
+    """Forecast ahead from each UK midnight of the test block, and judge the forecasts.
+
+    Example: loadproof forecast --dataset lcl --model seasonal_naive --horizon 48
+    """
+    store = Store(processed_root)
+    mode, summary = sample_mode(use_samples, f"readings come from {processed_root}"), store.read_summary(dataset)
+    if mode == "samples" and not summary:
+        show_readings(ingest_samples(store), processed_root)
+    elif use_samples and summary and summary["mode"] != "samples":
+        raise ConfigError(
+            f"{processed_root}: holds real readings and no samples; name another folder with --processed-root, "
+            "or pass --no-use-samples"
+        )
+    knobs = build_section(
+        ForecastConfig, horizon_steps=horizon, valid_from=valid_from, test_from=test_from, test_until=test_until
+    )
+    models = list(dict.fromkeys(model or ["seasonal_naive"]))
+    forecast(store, dataset, models, output_dir, knobs=knobs, seed=seed, track=bar)
+    rows = evaluate(store, dataset, output_dir, knobs=knobs, judging=DEFAULTS.evaluation, seed=seed, track=bar)
+    show_metrics(rows)
+    console.print(f"forecasts and metrics: {output_dir}", soft_wrap=True)
+
+
+@app.command("report")
+def report_command(
+    *,
+    dataset: DatasetOption = "lcl",
+    processed_root: ProcessedRoot = DEFAULTS.data.processed_root,
+    output_dir: OutputDir = DERIVED_ROOT,
+    report_path: Annotated[
+        Path | None, typer.Option("--report", help="The page to write; default: report.html in --output-dir.")
+    ] = None,
+) -> None:
+    """Write the HTML report on what was ingested and forecast.
+
+    Example: loadproof report --output-dir data/derived/forecast
+    """
+    store = Store(processed_root)
+    path = report(store, dataset, output_dir, report_path or output_dir / "report.html")
+    rows = store.overall_metrics(output_dir)
+    if rows:
+        show_metrics(rows)
+    console.print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)", soft_wrap=True)
+
+
+@app.command("run")
+def run_command(
+    stage: Annotated[str, typer.Argument(help=f"One of {', '.join(STAGES)}.")],
+    *,
+    config: Annotated[Path, typer.Option(help="The experiment's knobs.")] = Path("params.yaml"),
+) -> None:
+    """Run one stage of the pipeline; it obeys the config file alone, never the environment.
+
+    Example: loadproof run ingest_lcl --config params.yaml
+    """
+    console.print(f"{stage}: {run_stage(stage, read_config(config), track=bar)}", soft_wrap=True)
+
+
+@app.command("sample")
+def sample_command(
+    *,
+    output_dir: Annotated[Path, typer.Option(help="Where the samples go.")] = SAMPLES_ROOT,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the simulated homes.")] = DEFAULTS.seed,
+) -> None:
+    """Write small simulated files in each source's own raw layout.
+
+    Example: loadproof sample --output-dir data/samples
+    """
+    from loadproof.samples import write_samples  # takes a third of a second that no other command should wait for
+
+    for path in write_samples(output_dir, seed=seed):
+        console.print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", soft_wrap=True)

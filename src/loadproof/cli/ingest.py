@@ -1,0 +1,188 @@
+"""The ingest commands, one a source."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from loadproof.cli import options
+from loadproof.cli.options import (
+    CACHE_ROOT,
+    DEFAULTS,
+    InputRoot,
+    MaxRejected,
+    OutputRoot,
+    Strict,
+    UseSamples,
+    choose_input,
+)
+from loadproof.cli.show import bar, console, show_broken, show_ingest, show_readings
+from loadproof.config import Environment
+from loadproof.ingestion.lcl import LCLIngestor, TsConvention
+from loadproof.ingestion.lcl_files import LCLLayout
+from loadproof.ingestion.ukdale import UKDALEIngestor, UKDALELayout
+from loadproof.runner.ingest import IngestReport, ingest
+from loadproof.runner.ssen import PACKAGE_ID, Remote, SSENSource, ingest_ssen
+from loadproof.runner.weather import ingest_weather
+from loadproof.store import Store
+
+__all__ = ["ingest_app", "ingest_samples"]
+
+ingest_app = typer.Typer(help="Turn a source into checked Parquet.", no_args_is_help=True)
+
+
+@ingest_app.command("lcl")
+def ingest_lcl(
+    *,
+    input_root: InputRoot = DEFAULTS.data.input_root,
+    output_root: OutputRoot = DEFAULTS.data.processed_root,
+    use_samples: UseSamples = None,
+    ts_convention: Annotated[
+        TsConvention, typer.Option(help="Whether a stamp marks the end or the start of its half hour.")
+    ] = "end",
+    layout: Annotated[LCLLayout | None, typer.Option(help="Insist on one layout; default: the first found.")] = None,
+    max_rejected_share: MaxRejected = DEFAULTS.data.max_rejected_share,
+    accept_conflicts: Annotated[
+        bool, typer.Option("--accept-conflicts", help="Set contradicting rows aside instead of failing.")
+    ] = False,
+    strict: Strict = False,
+) -> None:
+    """Ingest Low Carbon London homes.
+
+    Example: loadproof ingest lcl --input-root data/raw --output-root data/processed
+    """
+    root, mode = choose_input(input_root, use_samples)
+    ingestor = LCLIngestor(root, ts_convention=ts_convention, layout=layout)
+    done = ingest(
+        ingestor,
+        Store(output_root),
+        mode=mode,
+        max_rejected_share=max_rejected_share,
+        accept_conflicts=accept_conflicts,
+        strict=strict,
+        track=bar,
+    )
+    show_readings(done, output_root)
+
+
+@ingest_app.command("ukdale")
+def ingest_ukdale(
+    *,
+    input_root: InputRoot = DEFAULTS.data.input_root,
+    output_root: OutputRoot = DEFAULTS.data.processed_root,
+    use_samples: UseSamples = None,
+    downsample_30min: Annotated[
+        bool, typer.Option("--downsample-30min/--no-downsample-30min", help="Half hours, or the meters' own period.")
+    ] = True,
+    house: Annotated[list[int] | None, typer.Option(min=1, help="A house; repeat for more. Default: all.")] = None,
+    min_coverage: Annotated[float, typer.Option(min=0, max=1, help="Share of a bin that samples must cover.")] = 0.9,
+    sample_period: Annotated[
+        float | None, typer.Option(help="Seconds between samples; default: the meter model's, or the data's if longer.")
+    ] = None,
+    layout: Annotated[UKDALELayout | None, typer.Option(help="Insist on one layout; default: the first found.")] = None,
+    max_rejected_share: MaxRejected = DEFAULTS.data.max_rejected_share,
+    strict: Strict = False,
+) -> None:
+    """Ingest UK-DALE houses and their appliances, power to energy.
+
+    Example: loadproof ingest ukdale --house 2 --min-coverage 0.9
+    """
+    root, mode = choose_input(input_root, use_samples)
+    ingestor = UKDALEIngestor(
+        root,
+        houses=house,
+        min_coverage=min_coverage,
+        sample_period_s=sample_period,
+        downsample_30min=downsample_30min,
+        layout=layout,
+    )
+    store = Store(output_root)
+    done = ingest(ingestor, store, mode=mode, max_rejected_share=max_rejected_share, strict=strict, track=bar)
+    show_readings(done, output_root)
+
+
+@ingest_app.command("ssen")
+def ingest_ssen_command(
+    *,
+    input_root: InputRoot = DEFAULTS.data.input_root,
+    output_root: OutputRoot = DEFAULTS.data.processed_root,
+    use_samples: UseSamples = None,
+    source: Annotated[SSENSource, typer.Option(help="Files, the listing of days, or CKAN.")] = "files",
+    ckan_url: Annotated[
+        str | None, typer.Option(help="The CKAN site, used alone; default: SSEN_CKAN_URL, else SSEN's own two.")
+    ] = None,
+    package_id: Annotated[str, typer.Option(help="The CKAN package.")] = PACKAGE_ID,
+    api_key: Annotated[str | None, typer.Option(help="The token; better: SSEN_API_KEY.")] = None,
+    rate_limit: Annotated[float, typer.Option(min=0, help="Seconds between two requests to one host.")] = 1.0,
+    force_refresh: Annotated[bool, typer.Option("--force-refresh", help="Ask anew, past the cache.")] = False,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, included.")] = None,
+    max_rejected_share: MaxRejected = DEFAULTS.data.max_rejected_share,
+    strict: Strict = False,
+) -> None:
+    """Ingest SSEN's low-voltage feeders; a day that is read again replaces its own rows and no others.
+
+    Example: loadproof ingest ssen --source listing --since 2024-02-12 --until 2024-02-14
+    """
+    root, mode = choose_input(input_root, use_samples)
+    environment = Environment()
+    remote = Remote(
+        cache_root=CACHE_ROOT,
+        ckan_url=ckan_url or environment.ssen_ckan_url,
+        package_id=package_id,
+        rate_limit_s=rate_limit,
+        force_refresh=force_refresh,
+    )
+    done = ingest_ssen(
+        root,
+        Store(output_root),
+        source="files" if mode == "samples" else source,
+        remote=remote,
+        api_key=api_key or environment.ssen_api_key_text,
+        mode=mode,
+        max_rejected_share=max_rejected_share,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+        strict=strict,
+        track=bar,
+    )
+    show_readings(done, output_root)
+
+
+@ingest_app.command("weather")
+def ingest_weather_command(
+    *,
+    input_root: InputRoot = DEFAULTS.data.input_root,
+    output_root: OutputRoot = DEFAULTS.data.processed_root,
+    use_samples: UseSamples = None,
+    max_rejected_share: MaxRejected = DEFAULTS.data.max_rejected_share,
+    keep_suspect: Annotated[
+        bool, typer.Option("--keep-suspect", help="Keep values that the Met Office's quality control doubts.")
+    ] = False,
+    strict: Strict = False,
+) -> None:
+    """Ingest Met Office MIDAS Open files, or Kaggle's weather_hourly_darksky.csv, into data/weather.
+
+    Example: loadproof ingest weather --input-root data/raw
+    """
+    root, mode = choose_input(input_root, use_samples)
+    store = Store(output_root)
+    done = ingest_weather(
+        root,
+        store,
+        mode=mode,
+        max_rejected_share=max_rejected_share,
+        keep_suspect=keep_suspect,
+        strict=strict,
+        track=bar,
+    )
+    counts = {**done.rejected_by_reason, **done.values_set_aside}
+    show_ingest(done, counts, ("stations", ", ".join(done.stations)))
+    console.print(f"weather: {store.weather_root}", soft_wrap=True)
+    show_broken(done)
+
+
+def ingest_samples(store: Store) -> IngestReport:
+    """Bring the bundled homes into a store that holds none."""
+    share = DEFAULTS.data.max_rejected_share
+    return ingest(LCLIngestor(options.SAMPLES_ROOT), store, mode="samples", max_rejected_share=share, track=bar)

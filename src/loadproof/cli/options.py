@@ -1,0 +1,67 @@
+"""What several commands take, and which input a command reads."""
+
+import logging
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from loadproof.config import Environment, ExperimentConfig, SampleMode
+from loadproof.errors import SourceError
+from loadproof.schema import Dataset
+
+__all__ = [
+    "CACHE_ROOT",
+    "DEFAULTS",
+    "DERIVED_ROOT",
+    "SAMPLES_ROOT",
+    "DatasetOption",
+    "InputRoot",
+    "MaxRejected",
+    "OutputDir",
+    "OutputRoot",
+    "ProcessedRoot",
+    "Strict",
+    "UseSamples",
+    "choose_input",
+    "sample_mode",
+]
+
+logger = logging.getLogger("loadproof")
+
+SAMPLES_ROOT = Path("data/samples")
+CACHE_ROOT: Final = Path("data/.cache")
+DERIVED_ROOT: Final = Path("data/derived/forecast")
+DEFAULTS: Final = ExperimentConfig()
+
+InputRoot = Annotated[Path, typer.Option(help="Folder that holds lcl/, ukdale/ and ssen/.")]
+OutputRoot = Annotated[Path, typer.Option(help="Folder of the readings; summaries and set-aside rows go beside it.")]
+UseSamples = Annotated[
+    bool | None,
+    typer.Option(
+        "--use-samples/--no-use-samples",
+        help="Take the bundled samples; default: USE_SAMPLES, else CI.",
+    ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail on the first part that cannot be read; take no others.")]
+ProcessedRoot = Annotated[Path, typer.Option(help="Folder of the readings.")]
+OutputDir = Annotated[Path, typer.Option(help="Folder of the run: forecasts, metrics, report.")]
+DatasetOption = Annotated[Dataset, typer.Option(help="Whose readings.")]
+MaxRejected = Annotated[float, typer.Option(min=0, max=1, help="Fail when more than this share of rows is set aside.")]
+
+
+def sample_mode(use_samples: bool | None, where: str) -> str:
+    """Return the mode's name; the first log line says which it is and why."""
+    mode = SampleMode.decide(use_samples, Environment())
+    logger.info("sample mode is %s (%s): %s", "on" if mode.on else "off", mode.why, where)
+    return "samples" if mode.on else "files"
+
+
+def choose_input(input_root: Path, use_samples: bool | None) -> tuple[Path, str]:
+    """Return where to read from, and the mode's name."""
+    mode = sample_mode(use_samples, f"samples lie in {SAMPLES_ROOT}, files in {input_root}")
+    if mode == "samples" and not SAMPLES_ROOT.is_dir():
+        raise SourceError(
+            f"{SAMPLES_ROOT}: is not here; run 'loadproof sample' to write the samples, or pass --no-use-samples"
+        )
+    return (SAMPLES_ROOT if mode == "samples" else input_root), mode
