@@ -27,7 +27,8 @@ from typer.testing import CliRunner
 from loadproof.cli import app as cli
 from loadproof.cli import options
 from loadproof.errors import ConfigError, SourceError
-from loadproof.runner.ssen import PACKAGE_ID, Remote, ingest_ssen
+from loadproof.ingestion.sources import PACKAGE_ID
+from loadproof.runner.ssen import Remote, ingest_ssen
 from loadproof.store import Store
 
 KEY = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0.Zm9vYmFyYmF6"

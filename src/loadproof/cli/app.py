@@ -24,12 +24,7 @@ from loadproof.cli.options import (
 from loadproof.cli.show import bar, console, errors, print_error, show_metrics, show_readings
 from loadproof.config import Environment, ForecastConfig, build_section, read_config
 from loadproof.errors import ConfigError, LoadproofError
-from loadproof.ingestion.download import Progress as Step
 from loadproof.ingestion.sources import Downloadable
-from loadproof.runner.download import fetch_source
-from loadproof.runner.forecast import evaluate, forecast
-from loadproof.runner.report import report
-from loadproof.runner.stages import STAGES, run_stage
 from loadproof.store import Store
 
 __all__ = ["app", "main"]
@@ -93,6 +88,9 @@ def download_command(
 
     Example: loadproof download lcl --to data/raw
     """
+    from loadproof.ingestion.download import Progress as Step
+    from loadproof.runner.download import fetch_source
+
     columns = (TextColumn("{task.description:<28}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
         tasks: dict[str, TaskID] = {}
@@ -124,6 +122,8 @@ def forecast_command(
 
     Example: loadproof forecast --dataset lcl --model seasonal_naive --horizon 48
     """
+    from loadproof.runner.forecast import evaluate, forecast
+
     store = Store(processed_root)
     mode, summary = sample_mode(use_samples, f"readings come from {processed_root}"), store.read_summary(dataset)
     if mode == "samples" and not summary:
@@ -157,6 +157,8 @@ def report_command(
 
     Example: loadproof report --output-dir data/derived/forecast
     """
+    from loadproof.runner.report import report  # brings the drawing library, a second that no other command waits for
+
     store = Store(processed_root)
     path = report(store, dataset, output_dir, report_path or output_dir / "report.html")
     rows = store.overall_metrics(output_dir)
@@ -167,7 +169,7 @@ def report_command(
 
 @app.command("run")
 def run_command(
-    stage: Annotated[str, typer.Argument(help=f"One of {', '.join(STAGES)}.")],
+    stage: Annotated[str, typer.Argument(help="Such as ingest_lcl; an unknown one lists them all.")],
     *,
     config: Annotated[Path, typer.Option(help="The experiment's knobs.")] = Path("params.yaml"),
 ) -> None:
@@ -175,6 +177,8 @@ def run_command(
 
     Example: loadproof run ingest_lcl --config params.yaml
     """
+    from loadproof.runner.stages import run_stage
+
     console.print(f"{stage}: {run_stage(stage, read_config(config), track=bar)}", soft_wrap=True)
 
 

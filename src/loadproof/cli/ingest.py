@@ -20,10 +20,9 @@ from loadproof.cli.show import bar, console, show_broken, show_ingest, show_read
 from loadproof.config import Environment
 from loadproof.ingestion.lcl import LCLIngestor, TsConvention
 from loadproof.ingestion.lcl_files import LCLLayout
+from loadproof.ingestion.sources import PACKAGE_ID, SSENSource
 from loadproof.ingestion.ukdale import UKDALEIngestor, UKDALELayout
 from loadproof.runner.ingest import IngestReport, ingest
-from loadproof.runner.ssen import PACKAGE_ID, Remote, SSENSource, ingest_ssen
-from loadproof.runner.weather import ingest_weather
 from loadproof.store import Store
 
 __all__ = ["ingest_app", "ingest_samples"]
@@ -124,6 +123,11 @@ def ingest_ssen_command(
 
     Example: loadproof ingest ssen --source listing --since 2024-02-12 --until 2024-02-14
     """
+    from loadproof.runner.ssen import (  # brings the network's libraries, which no other command needs
+        Remote,
+        ingest_ssen,
+    )
+
     root, mode = choose_input(input_root, use_samples)
     environment = Environment()
     remote = Remote(
@@ -165,6 +169,8 @@ def ingest_weather_command(
 
     Example: loadproof ingest weather --input-root data/raw
     """
+    from loadproof.runner.weather import ingest_weather
+
     root, mode = choose_input(input_root, use_samples)
     store = Store(output_root)
     done = ingest_weather(

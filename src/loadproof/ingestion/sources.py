@@ -7,9 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["SOURCES", "Downloadable", "RemoteFile", "Source"]
+__all__ = ["PACKAGE_ID", "SOURCES", "Downloadable", "RemoteFile", "SSENSource", "Source"]
 
 Downloadable = Literal["lcl", "ukdale", "ssen", "weather"]
+
+
+SSENSource = Literal["files", "listing", "ckan"]
+"""Where SSEN's readings come from: files that lie there, the listing of daily files, or a CKAN package."""
+
+PACKAGE_ID: Final = "ssen_smart_meter_prod_lv_feeder"
+"""SSEN's package on its CKAN. Source: public clients of it."""
 
 
 @dataclass(frozen=True)

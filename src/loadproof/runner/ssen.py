@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Literal
 
 from loadproof.errors import ConfigError, SourceError
 from loadproof.ingestion.ckan import CANDIDATES, connect_ckan
 from loadproof.ingestion.listing import LISTING_URL
 from loadproof.ingestion.session import RateLimitedSession
+from loadproof.ingestion.sources import PACKAGE_ID, SSENSource
 from loadproof.ingestion.ssen import SSENIngestor
 from loadproof.ingestion.ssen_fetch import Lost, fetch_days, list_days
 from loadproof.ingestion.ssen_lookup import find_lookup, network_table
@@ -21,13 +21,9 @@ from loadproof.runner.ingest import BrokenPart, IngestReport, ingest
 from loadproof.runner.track import Track, no_track
 from loadproof.store import Store
 
-__all__ = ["PACKAGE_ID", "Remote", "SSENSource", "ingest_ssen"]
+__all__ = ["Remote", "ingest_ssen"]
 
 logger = logging.getLogger(__name__)
-
-SSENSource = Literal["files", "listing", "ckan"]
-
-PACKAGE_ID = "ssen_smart_meter_prod_lv_feeder"
 
 
 @dataclass(frozen=True)
