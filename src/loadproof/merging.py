@@ -17,8 +17,8 @@ from loadproof.store import ROWS_PER_GROUP, naming
 
 __all__ = ["MergedMonth", "MonthJob", "merge_month", "part_number", "read_month"]
 
-ROWS_PER_FILE: Final = 2_000_000
-"""One file of a month: a few MB at rest, and a few hundred MB while it is sorted."""
+ROWS_PER_FILE: Final = 1_250_000
+"""One file of a month: two to ten MB at rest; with facts of its own in each row, some 600 MB while it is sorted."""
 
 # What is left of a row set aside at the merge; a row that came from no file now is told by its values.
 _LATE: Final = (
