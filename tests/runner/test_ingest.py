@@ -404,3 +404,14 @@ def test_a_table_half_swapped_is_not_read_and_another_input_finishes_the_swap_fi
         run(contradicting, out)
     assert Store(out / "processed").scan_readings("lcl").collect().height == 3840
     assert json.loads((out / "summaries" / "ingest_lcl.json").read_text())["rows_written"] == 3840
+
+
+def test_days_whose_summary_is_gone_are_not_taken_for_nothing(lcl_root, tmp_path):
+    out = tmp_path / "out"
+    root = lcl_root(*days((1, 5, 0.1), (2, 5, 0.2)))
+    add(root, out)
+    (out / "summaries" / "ingest_lcl.json").unlink()
+    (root / "lcl" / "LCL-June2015v2_0.csv").unlink()
+    with pytest.raises(SourceError, match=r"ingest_lcl\.json: is missing or of another version.* put it back, or move"):
+        add(root, out)
+    assert energy(out) == [0.1] * 3 + [0.2] * 3

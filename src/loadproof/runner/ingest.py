@@ -102,6 +102,11 @@ def ingest(
     with store.writing(dataset):
         finish_commit(store, dataset)
         old = _read_old(store, dataset)
+        if ingestor.adds and old is None and store.months(dataset):
+            raise SourceError(
+                f"{store.summary_path(dataset)}: is missing or of another version, so nobody can say what the readings "
+                f"at rest came from; put it back, or move {store.root / f'dataset={dataset}'} away and ingest all files"
+            )
         _refuse_shared_siblings(store, old)
         _refuse_samples_over_files(store, old, mode, dataset)
         if old is not None and old["mode"] != mode:
