@@ -157,7 +157,7 @@ def _write(readings: pl.DataFrame, sources: Mapping[int, str], path: Path) -> No
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     # Arrow writes the categories as they are, as dictionary pages, and without its own schema on top a reader sees
-    # plain strings: half the time and half the bytes of casting to strings first (docs/decisions.md).
+    # plain strings: less time and fewer bytes than casting to strings first (docs/decisions.md).
     with naming(path):
         pq.write_table(
             frame.rechunk().to_arrow(),

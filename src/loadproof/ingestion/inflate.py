@@ -1,6 +1,6 @@
-"""A deflated ZIP member as a stream, inflated by ISA-L, two to three times as fast as zlib.
+"""A deflated ZIP member as a stream, inflated by ISA-L, which is faster than zlib.
 
-Inflating is a quarter of an ingest from the archive otherwise. What ``zipfile`` promises holds here too: no byte beyond
+What ``zipfile`` promises holds here too: no byte beyond
 the size that the directory states, and a checksum at the end.
 """
 
