@@ -11,12 +11,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from loadproof.errors import ConfigError
 
 __all__ = [
+    "BacktestConfig",
+    "CalibrationConfig",
     "DataConfig",
     "Environment",
     "EvaluationConfig",
     "ExperimentConfig",
+    "FeatureConfig",
     "ForecastConfig",
+    "LightGBMConfig",
+    "PatchTSTConfig",
+    "RidgeConfig",
     "SampleMode",
+    "StatisticalConfig",
     "build_section",
     "read_config",
 ]
@@ -63,12 +70,83 @@ class EvaluationConfig(_Section):
     bootstrap_draws: int = Field(1000, ge=100, le=20_000, description="Resamples of homes crossed with weeks")
 
 
+class FeatureConfig(_Section):
+    """What a forecaster may know besides the readings."""
+
+    nation: Literal["england", "wales", "scotland", "northern_ireland"] = Field(
+        "england", description="Whose bank holidays count"
+    )
+    weather: Literal["none", "forecast", "perfect"] = Field(
+        "none", description="Future weather: none, simulated forecasts with an error, or what really came"
+    )
+    weather_error_degc: float = Field(1.0, ge=0, le=10, description="Standard deviation of a simulated forecast")
+
+
+class RidgeConfig(_Section):
+    """The closed-form ridge."""
+
+    lookbacks_steps: tuple[int, ...] = Field((336, 672), description="Lookbacks to choose from on validation")
+    penalties: tuple[float, ...] = Field((0.1, 1.0, 10.0, 100.0), description="Penalties to choose from on validation")
+
+
+class LightGBMConfig(_Section):
+    """Direct multi-horizon quantile LightGBM."""
+
+    trees: int = Field(400, ge=1, le=10_000, description="Trees per quantile level at most")
+    learning_rate: float = Field(0.05, gt=0, le=1)
+    leaves: int = Field(63, ge=2, le=4096, description="Leaves per tree")
+    min_rows_in_leaf: int = Field(200, ge=1)
+    threads: int = Field(2, ge=1, le=256)
+
+
+class StatisticalConfig(_Section):
+    """Classic models of one series at a time."""
+
+    season_steps: tuple[int, ...] = Field((48, 336), description="Seasons to take apart, in half hours")
+
+
+class PatchTSTConfig(_Section):
+    """The network and its training."""
+
+    lookback_steps: int = Field(336, ge=48, le=8760, description="Half hours that the network sees")
+    patch_steps: int = Field(16, ge=1, le=336, description="Half hours in a patch")
+    stride_steps: int = Field(8, ge=1, le=336, description="Half hours between patches")
+    width: int = Field(64, ge=4, le=1024, description="Width of the model")
+    heads: int = Field(4, ge=1, le=64)
+    layers: int = Field(3, ge=1, le=24)
+    feedforward: int = Field(128, ge=4, le=4096)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    epochs: int = Field(8, ge=1, le=1000)
+    batch_windows: int = Field(512, ge=1, le=65_536)
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    patience: int = Field(3, ge=1, le=1000, description="Epochs without a better validation loss before the end")
+
+
+class CalibrationConfig(_Section):
+    """How intervals are held to their levels."""
+
+    kind: Literal["none", "static", "adaptive"] = Field("adaptive", description="How intervals are calibrated")
+
+
+class BacktestConfig(_Section):
+    """The board: folds, groups and arms."""
+
+    unseen_share: float = Field(0.5, gt=0, lt=1, description="Share of homes never trained upon, per half of the homes")
+
+
 class ExperimentConfig(_Section):
     """All sections; their names are the keys of ``params.yaml``."""
 
     seed: int = Field(2013, ge=0, lt=2**32)
     data: DataConfig = DataConfig()
     forecast: ForecastConfig = ForecastConfig()
+    features: FeatureConfig = FeatureConfig()
+    ridge: RidgeConfig = RidgeConfig()
+    lightgbm: LightGBMConfig = LightGBMConfig()
+    statistical: StatisticalConfig = StatisticalConfig()
+    patchtst: PatchTSTConfig = PatchTSTConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
+    backtest: BacktestConfig = BacktestConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
 

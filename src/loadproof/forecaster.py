@@ -19,6 +19,7 @@ __all__ = [
     "Forecast",
     "ForecastRows",
     "Forecaster",
+    "ModelState",
     "forecast_from_table",
     "forecast_table",
     "make_forecast",
@@ -76,6 +77,14 @@ class ForecastRows(NamedTuple):
     forecast: Forecast
 
 
+class ModelState(NamedTuple):
+    """All that a fitted forecaster knows, in kinds that a file can hold without being executed when read."""
+
+    knobs: dict[str, Any]  # JSON values: what it was built with, and small facts that it learned
+    arrays: dict[str, NDArray[Any]]
+    texts: dict[str, str]  # models in their library's own text format
+
+
 class Forecaster(ABC):
     """An exchangeable forecaster. ``predict`` cannot see truth, for ``Inputs`` has none."""
 
@@ -93,6 +102,23 @@ class Forecaster(ABC):
             NotFittedError: When asked before ``fit``.
             ConfigError: When a window has nothing observed, or the context is too short for this forecaster.
         """
+
+    def state(self) -> ModelState:
+        """Return what the fit left behind; empty for a forecaster that learns nothing.
+
+        Raises:
+            NotFittedError: When asked before ``fit``.
+        """
+        return ModelState({}, {}, {})
+
+    def restore(self, state: ModelState) -> None:
+        """Become what ``state`` says, as if fitted.
+
+        Raises:
+            SchemaError: When the state is another forecaster's.
+        """
+        if any(state):
+            raise SchemaError(f"{self.name} learns nothing, yet its state holds something; train it again")
 
 
 def make_forecast(

@@ -1,0 +1,1 @@
+"""Networks: ``patchtst`` (the network), ``training`` (the one loop), ``patchtst_forecaster`` (as a forecaster)."""
