@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from loadproof.limits import NOMINAL_VOLTAGE_V, SERVICE_FUSE_A
 from loadproof.samples.appliances import (
     Scene,
     cooking_w,
@@ -25,7 +26,7 @@ from loadproof.samples.weather import Weather
 
 __all__ = ["APPLIANCES", "Appliance", "meter_w", "simulate_home"]
 
-FUSE_W = 23_000  # a service fuse of 100 A at 230 V: 11.5 kWh in a half hour
+FUSE_W = round(NOMINAL_VOLTAGE_V * SERVICE_FUSE_A)
 
 Appliance = Literal[
     "standby",

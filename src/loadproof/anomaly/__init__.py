@@ -1,0 +1,1 @@
+"""Detectors, alerts, and the faults that they are judged on."""
