@@ -1,6 +1,7 @@
 """Every knob on one page: frozen, bounded, and no knob twice. ``params.yaml`` is an ``ExperimentConfig``."""
 
 import datetime as dt
+import itertools
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -76,10 +77,17 @@ class FeatureConfig(_Section):
     nation: Literal["england", "wales", "scotland", "northern_ireland"] = Field(
         "england", description="Whose bank holidays count"
     )
-    weather: Literal["none", "forecast", "perfect"] = Field(
-        "none", description="Future weather: none, simulated forecasts with an error, or what really came"
+    latitude_deg: float = Field(51.508, ge=49, le=61, description="Where the sun is seen from; London by default")
+    longitude_deg: float = Field(-0.128, ge=-9, le=2, description="East is positive")
+    station_id: str | None = Field(None, description="Which weather station; may be unsaid where one was ingested")
+    weather: Literal["none", "observed", "forecast", "perfect"] = Field(
+        "none",
+        description="No weather, what was observed before t0, with it simulated forecasts, or with it what really came",
     )
-    weather_error_degc: float = Field(1.0, ge=0, le=10, description="Standard deviation of a simulated forecast")
+    weather_error_degc: float = Field(
+        1.0, ge=0, le=10, description="Standard deviation of a simulated forecast's error 24 h ahead"
+    )
+    left_out: tuple[str, ...] = Field((), description="Columns of the feature table to do without")
 
 
 class RidgeConfig(_Section):
@@ -131,7 +139,56 @@ class CalibrationConfig(_Section):
 class BacktestConfig(_Section):
     """The board: folds, groups and arms."""
 
-    unseen_share: float = Field(0.5, gt=0, lt=1, description="Share of homes never trained upon, per half of the homes")
+    models: tuple[str, ...] = Field(
+        (
+            "persistence_ensemble", "seasonal_naive", "seasonal_naive_week", "ridge", "lightgbm", "patchtst",
+            "statistical",
+        ),
+        min_length=1,
+        description="Who is judged",
+    )  # fmt: skip
+    levels: tuple[Literal["home", "group_10", "group_30", "sum_50", "sum_100"], ...] = Field(
+        ("home", "group_10", "group_30", "sum_50", "sum_100"), description="What is summed before it is forecast"
+    )
+    blocks_from: tuple[dt.date, ...] = Field(
+        (dt.date(2013, 1, 1), dt.date(2013, 4, 1), dt.date(2013, 7, 1), dt.date(2013, 10, 1)),
+        description="First UK day of each block that is held out in turn; empty for none",
+    )
+    blocks_until: dt.date = Field(dt.date(2014, 1, 1), description="First UK day after the last block")
+    valid_days: int = Field(28, ge=1, le=366, description="Days of the validation block beside a block held out")
+    chronological: bool = Field(True, description="Whether the plain split of the forecast section is judged too")
+    origin_hours: tuple[int, ...] = Field((0,), min_length=1, description="UK local hours of the forecast origins")
+    refit_days: int = Field(0, ge=0, le=366, description="Days in the test block between fits; 0 fits once")
+    training_groups: int = Field(60, ge=1, le=5000, description="Random groups of homes that a model of sums learns")
+    min_reporting: float = Field(0.9, gt=0, le=1, description="Share of a group's homes that must report a half hour")
+    every: dict[str, int] = Field(
+        {"statistical": 7}, description="Models too slow for every origin: each home's every so many days, rotating"
+    )
+    more_lags_steps: tuple[int, ...] = Field(
+        (336,), description="Other half hours to publication, judged on single homes' plain split"
+    )
+    weather_arms: tuple[Literal["forecast_0.5", "forecast_1", "forecast_2", "perfect"], ...] = Field(
+        ("forecast_0.5", "forecast_1", "forecast_2", "perfect"), description="Arms beside none, on the plain split"
+    )
+    weather_models: tuple[str, ...] = Field(("ridge", "lightgbm", "patchtst"), description="Who is given weather")
+    weather_levels: tuple[Literal["home", "sum_100"], ...] = Field(("home", "sum_100"), description="What is judged so")
+    buildingsbench_models: tuple[str, ...] = Field(
+        ("persistence_ensemble", "seasonal_naive", "seasonal_naive_week", "ridge", "lightgbm", "patchtst"),
+        description="Who is judged by BuildingsBench's protocol, at an hour's interval; empty for none",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "BacktestConfig":
+        borders = (*self.blocks_from, self.blocks_until)
+        if any(first >= second for first, second in itertools.pairwise(borders)):
+            raise ValueError("blocks_from and blocks_until must ascend")
+        if not all(0 <= hour < 24 for hour in self.origin_hours):
+            raise ValueError("origin_hours are 0 to 23")
+        if not all(days >= 1 for days in self.every.values()):
+            raise ValueError("every is 1 or more for each model")
+        if not all(0 <= lag <= 2016 for lag in self.more_lags_steps):
+            raise ValueError("more_lags_steps are 0 to 2016")
+        return self
 
 
 class ExperimentConfig(_Section):
@@ -190,6 +247,7 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
     use_samples: bool | None = None
+    device: str = "cpu"
     ci: str = ""
     github_actions: str = ""
     ceda_token: SecretStr | None = None

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from loadproof.errors import ConfigError
 from loadproof.features.calendar import (
     WEEKDAYS,
+    days_before,
+    is_clock_change,
+    local_date,
     local_half_hour,
     local_midnights,
     local_weekday,
@@ -80,3 +83,31 @@ def test_0_instants_give_0_answers():
     empty = np.array([], dtype="datetime64[us]")
     assert local_half_hour(empty).shape == (0,)
     assert local_weekday(empty).shape == (0,)
+
+
+def test_2_dates_of_2013_change_the_clocks_and_their_local_dates_begin_at_local_midnight():
+    dates = np.arange("2013-01-01", "2014-01-01", dtype="datetime64[D]")
+    assert dates[is_clock_change(dates)].astype(str).tolist() == ["2013-03-31", "2013-10-27"]
+    assert local_date(np.array([utc("2013-06-30T22:59"), utc("2013-06-30T23:00")])).astype(str).tolist() == [
+        "2013-06-30", "2013-07-01",
+    ]  # fmt: skip
+
+
+@given(st.integers(0, 20 * 365 * 48), st.integers(0, 400))
+def test_some_days_before_local_clocks_showed_the_same_time_or_never_did(half_hour, days):
+    ts = utc("2005-01-01") + np.array([half_hour]) * np.timedelta64(30, "m")
+    (then,) = days_before(ts, np.array([days])).tolist()
+    wall = to_local(ts).tolist()[0] - dt.timedelta(days=days)
+    if then is None:
+        back = wall.replace(tzinfo=LONDON).astimezone(dt.UTC).astimezone(LONDON).replace(tzinfo=None)
+        assert back != wall  # a time in the gap does not survive the way through UTC
+    else:
+        assert then.replace(tzinfo=dt.UTC).astimezone(LONDON).replace(tzinfo=None) == wall
+
+
+def test_1_day_before_0130_on_the_day_after_the_spring_change_there_was_no_0130():
+    ts = np.array([utc("2013-04-01T00:30"), utc("2013-04-01T01:30")])  # 01:30 and 02:30, summer time
+    assert days_before(ts, np.array([1])).astype(str).tolist() == ["NaT", "2013-03-31T01:30:00.000000"]
+    assert days_before(ts, np.array([2])).astype(str).tolist() == [
+        "2013-03-30T01:30:00.000000", "2013-03-30T02:30:00.000000",
+    ]  # fmt: skip

@@ -1,3 +1,4 @@
+import datetime as dt
 from dataclasses import fields
 
 import numpy as np
@@ -10,6 +11,8 @@ from tests.features.panel_fixtures import HALF_HOUR, START, WEEK, random_panel, 
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.features.calendar import local_half_hour, local_midnights, local_weekday
 from loadproof.features.panel import Panel, panel_from_readings
+from loadproof.features.place import LONDON, Place
+from loadproof.features.sun import solar_elevation_deg
 from loadproof.features.windows import KNOWN_NAMES, Skipped, cut_truth, cut_windows, split_by_entity, split_by_time
 
 
@@ -25,7 +28,7 @@ def test_window_at_step_4_sees_steps_1_to_3_and_is_judged_on_4_and_5():
     windows = cut_windows(panel, context_steps=3, horizon_steps=2, origins=steps(4))
     assert windows.inputs.context_kwh.tolist() == [[1, 2, 3]]
     assert windows.truth_kwh.tolist() == [[4, 5]]
-    assert windows.inputs.known[0].tolist() == [[4, 0], [5, 0]]  # 02:00 and 02:30 of a Monday
+    assert windows.inputs.known[0, :, :2].tolist() == [[4, 0], [5, 0]]  # 02:00 and 02:30 of a Monday
     assert windows.inputs.past[0, :, 0].tolist() == [1, 2, 3]
     assert (windows.inputs.ts()[0] == steps(4, 5)).all()
 
@@ -115,13 +118,49 @@ def test_past_and_known_equal_the_calendar_of_each_step_row_by_row_over_a_clock_
     origins = local_midnights(START, START + 10 * 48 * HALF_HOUR)
     inputs = cut_windows(panel, context_steps=60, horizon_steps=48, origins=origins).inputs
     inputs = inputs.take(np.random.default_rng(11).permutation(len(inputs)))
-    assert (inputs.past.shape, inputs.known.shape) == ((30, 60, 2), (30, 48, 2))
-    assert KNOWN_NAMES == ("local_half_hour", "local_weekday")
+    assert (inputs.past.shape, inputs.known.shape) == ((30, 60, 9), (30, 48, 9))
+    assert KNOWN_NAMES[:2] == ("local_half_hour", "local_weekday")
     for row, t0 in enumerate(inputs.t0):
         for features, first in ((inputs.past, -60), (inputs.known, 0)):
             ts = t0 + np.arange(first, first + features.shape[1]) * HALF_HOUR
             np.testing.assert_array_equal(features[row, :, 0], local_half_hour(ts))
             np.testing.assert_array_equal(features[row, :, 1], local_weekday(ts))
+
+
+def test_by_origin_tells_once_what_past_and_known_tell_of_30_windows():
+    panel = random_panel(np.random.default_rng(13), n_days=10)
+    origins = local_midnights(START, START + 10 * 48 * HALF_HOUR)
+    inputs = cut_windows(panel, context_steps=60, horizon_steps=48, origins=origins).inputs
+    inputs = inputs.take(np.random.default_rng(14).permutation(len(inputs)))
+    at, past, known = inputs.by_origin()
+    assert (len(inputs), past.shape, known.shape) == (30, (10, 60, 9), (10, 48, 9))
+    np.testing.assert_array_equal(past[at], inputs.past)
+    np.testing.assert_array_equal(known[at], inputs.known)
+    np.testing.assert_array_equal(np.unique(inputs.t0)[at], inputs.t0)
+
+
+def test_the_calendar_of_easter_2013_knows_2_holidays_in_england_1_in_scotland_and_1_clock_change():
+    panel = Panel(np.array(["a"]), START, 30, np.ones((1, 48 * 10), dtype=np.float32))
+    thursday, tuesday = dt.date(2013, 3, 28), dt.date(2013, 4, 3)  # to the Tuesday after Easter
+    cut = {"context_steps": 48, "horizon_steps": 1, "origins": local_midnights(thursday, tuesday)}
+    flags = slice(KNOWN_NAMES.index("bank_holiday"), KNOWN_NAMES.index("clock_change") + 1)
+    english = cut_windows(panel, **cut).inputs.known[:, 0, flags]
+    assert english[:, 0].tolist() == [0, 1, 0, 0, 1, 0]
+    assert english[:, 1].tolist() == [1, 0, 0, 0, 0, 1]  # at work
+    assert english[:, 2].tolist() == [0, 0, 0, 0, 1, 1]  # at work on the next day
+    assert english[:, 3].tolist() == [0, 0, 0, 1, 0, 0]
+    scottish = cut_windows(panel, **cut, place=Place("scotland", 55.95, -3.19)).inputs.known[:, 0, flags]
+    assert scottish[:, 0].tolist() == [0, 1, 0, 0, 0, 0]
+
+
+def test_the_sun_of_a_step_is_that_of_its_middle_and_the_year_is_a_circle_of_radius_1():
+    panel = Panel(np.array(["a"]), START, 30, np.ones((1, 48 * 10), dtype=np.float32))
+    inputs = cut_windows(panel, context_steps=48, horizon_steps=48, origins=steps(96)).inputs
+    sun, *year = (inputs.known[0, :, KNOWN_NAMES.index(name)] for name in KNOWN_NAMES[-3:])
+    middle = inputs.ts()[0] + np.timedelta64(15, "m")
+    slow = solar_elevation_deg(middle, latitude_deg=LONDON.latitude_deg, longitude_deg=LONDON.longitude_deg)
+    np.testing.assert_allclose(sun, slow, rtol=1e-5)
+    np.testing.assert_allclose(np.square(year).sum(axis=0), 1, rtol=1e-6)
 
 
 def test_a_window_of_672_context_steps_and_48_ahead_weighs_under_3_000_bytes():

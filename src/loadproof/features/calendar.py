@@ -18,6 +18,9 @@ __all__ = [
     "WEEKDAYS",
     "Instants",
     "Moment",
+    "days_before",
+    "is_clock_change",
+    "local_date",
     "local_half_hour",
     "local_midnights",
     "local_weekday",
@@ -112,6 +115,30 @@ def to_instant(moment: Moment) -> np.datetime64:
 def to_local(ts: Instants) -> Instants:
     """Return the local wall-clock time of UTC instants, of the same shape, in microseconds."""
     return _local_us(ts).astype("datetime64[us]")
+
+
+def local_date(ts: Instants) -> Instants:
+    """Return the local date of UTC instants, ``datetime64[D]``, of the same shape."""
+    return (_local_us(ts) // _DAY_US).astype("datetime64[D]")
+
+
+def is_clock_change(dates: Instants) -> NDArray[np.bool_]:
+    """Return which local dates have 23 or 25 hours, of the same shape."""
+    walls = np.asarray(dates, dtype="datetime64[D]").astype(np.int64) * _DAY_US
+    # London changes its clocks after midnight: the offset of 0:00 UTC is that of the local midnight.
+    return np.asarray(_offsets_us(walls) != _offsets_us(walls + _DAY_US))
+
+
+def days_before(ts: Instants, days: NDArray[np.int64]) -> Instants:
+    """Return the instants at which local clocks showed the same time some days earlier; broadcast.
+
+    NaT where they never did, as at 01:30 on the day of the spring change; of two such it is one or the other.
+    """
+    utc_us, back_us = np.broadcast_arrays(_utc_us(ts), days * _DAY_US)
+    wall_us = utc_us + _offsets_us(utc_us) - back_us
+    then_us = wall_us - _offsets_us(wall_us - _offsets_us(utc_us))
+    exists = then_us + _offsets_us(then_us) == wall_us
+    return np.where(exists, then_us.astype("datetime64[us]"), np.datetime64("NaT", "us"))
 
 
 def local_half_hour(ts: Instants) -> NDArray[np.int64]:

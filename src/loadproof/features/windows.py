@@ -11,13 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadproof.errors import ConfigError, SchemaError
-from loadproof.features.calendar import Instants, Moment, local_half_hour, local_weekday, to_instant
+from loadproof.features.bank_holidays import is_bank_holiday, is_working_day
+from loadproof.features.calendar import (
+    Instants,
+    Moment,
+    is_clock_change,
+    local_date,
+    local_half_hour,
+    local_weekday,
+    to_instant,
+)
 from loadproof.features.panel import Panel, to_us
+from loadproof.features.place import LONDON, Place
+from loadproof.features.sun import solar_elevation_deg
+from loadproof.features.weather import Weather
 
 __all__ = [
     "KNOWN_NAMES",
     "EntitySplit",
     "Inputs",
+    "OriginFeatures",
     "Skipped",
     "Split",
     "Windows",
@@ -29,8 +42,21 @@ __all__ = [
 
 Index: TypeAlias = slice | NDArray[np.bool_] | NDArray[np.integer[Any]]
 
-KNOWN_NAMES: Final = ("local_half_hour", "local_weekday")
-"""The features F of ``past`` and ``known``, in order: 0 to 47, and 0 (Monday) to 6, both UK local."""
+KNOWN_NAMES: Final = (
+    "local_half_hour",
+    "local_weekday",
+    "bank_holiday",
+    "working_day",
+    "working_day_next",
+    "clock_change",
+    "solar_elevation_deg",
+    "day_of_year_sin",
+    "day_of_year_cos",
+)
+"""The calendar among the features F of ``past`` and ``known``, in order: 0 to 47, and 0 (Monday) to 6, both UK local;
+four of 0 or 1 that tell of the local date; the sun in the middle of the step; the year as a circle."""
+
+_YEAR_DAYS: Final = 365.2425
 
 
 def _grid(t0: Instants, steps: NDArray[np.int64], interval_mins: int) -> Instants:
@@ -39,12 +65,25 @@ def _grid(t0: Instants, steps: NDArray[np.int64], interval_mins: int) -> Instant
     return (origins_us[:, None] + steps * to_us(interval_mins)).astype("datetime64[us]")  # (N, S)
 
 
-def _calendar(t0: Instants, steps: NDArray[np.int64], interval_mins: int) -> NDArray[np.float32]:
-    """Return the features named in ``KNOWN_NAMES`` at ``t0`` plus each number of steps, ``(N, S, F)``."""
-    origins, at = np.unique(t0, return_inverse=True)  # (O,), (N,)
-    ts = _grid(origins, steps, interval_mins)  # (O, S)
-    features = np.stack([local_half_hour(ts), local_weekday(ts)], axis=-1, dtype=np.float32, casting="unsafe")
-    return np.asarray(features[at])  # (N, S, F)
+def _calendar(ts: Instants, interval_mins: int, place: Place) -> NDArray[np.float32]:
+    """Return the features named in ``KNOWN_NAMES`` of the steps that start at ``ts (O, S)``, ``(O, S, F)``."""
+    dates, at = np.unique(local_date(ts), return_inverse=True)  # (D,), (O, S)
+    working = is_working_day(np.append(dates, dates + 1).reshape(2, -1), place.nation)  # (2, D)
+    year_rad = 2 * np.pi * (dates - dates.astype("datetime64[Y]")).astype(np.int64) / _YEAR_DAYS  # (D,)
+    of_date = [is_bank_holiday(dates, place.nation), *working, is_clock_change(dates)]
+    middle = ts + np.timedelta64(to_us(interval_mins) // 2, "us")
+    sun = solar_elevation_deg(middle, latitude_deg=place.latitude_deg, longitude_deg=place.longitude_deg)
+    columns = [local_half_hour(ts), local_weekday(ts), *(x[at] for x in of_date), sun]
+    columns += [np.sin(year_rad)[at], np.cos(year_rad)[at]]
+    return np.stack(columns, axis=-1, dtype=np.float32, casting="unsafe")  # (O, S, F)
+
+
+class OriginFeatures(NamedTuple):
+    """Features by origin, which all homes share: window n has those of origin ``at[n]``."""
+
+    at: NDArray[np.int64]  # (N,)
+    past: NDArray[np.float32]  # (O, C, F)
+    known: NDArray[np.float32]  # (O, H, F)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +91,7 @@ class Inputs:
     """All that a forecaster may see: nothing here was measured or published after ``t0`` less the data lag.
 
     What follows from these, ``observed``, ``past`` and ``known``, is made anew each time it is asked for: kept, it
-    would weigh twice as much as all the rest.
+    would weigh many times as much as all the rest. ``by_origin`` tells the same once per origin.
 
     Attributes:
         context_kwh: Energy of the C steps before ``t0`` in kWh, NaN where unknown, float32 ``(N, C)``.
@@ -61,6 +100,8 @@ class Inputs:
         horizon_steps: H.
         interval_mins: Length of a step in minutes.
         data_lag_steps: The last so many context steps were not published yet at ``t0``.
+        weather: The weather where they stand, if any; it says itself what is known of it at ``t0``.
+        place: Where they stand.
     """
 
     context_kwh: NDArray[np.float32]
@@ -69,6 +110,8 @@ class Inputs:
     horizon_steps: int
     interval_mins: int
     data_lag_steps: int = 0
+    weather: Weather | None = None
+    place: Place = LONDON
 
     def __len__(self) -> int:
         return len(self.t0)
@@ -79,14 +122,38 @@ class Inputs:
         return ~np.isnan(self.context_kwh)
 
     @property
+    def known_names(self) -> tuple[str, ...]:
+        """The features F of ``past`` and ``known``, in order: the calendar, then the weather."""
+        return KNOWN_NAMES + (self.weather.names if self.weather else ())
+
+    @property
     def past(self) -> NDArray[np.float32]:
-        """Features of the context steps, named in ``KNOWN_NAMES``, ``(N, C, F)``."""
-        return _calendar(self.t0, np.arange(-self.context_kwh.shape[1], 0), self.interval_mins)
+        """Features of the context steps, each as of its step, named in ``known_names``, ``(N, C, F)``."""
+        origins, at = np.unique(self.t0, return_inverse=True)  # (O,), (N,)
+        return np.asarray(self._past_of(origins)[at])
 
     @property
     def known(self) -> NDArray[np.float32]:
-        """Features of the horizon steps, which are known in advance, named in ``KNOWN_NAMES``, ``(N, H, F)``."""
-        return _calendar(self.t0, np.arange(self.horizon_steps), self.interval_mins)
+        """Features of the horizon steps, known or said at ``t0``, named in ``known_names``, ``(N, H, F)``."""
+        origins, at = np.unique(self.t0, return_inverse=True)  # (O,), (N,)
+        return np.asarray(self._known_of(origins)[at])
+
+    def by_origin(self) -> OriginFeatures:
+        """Return ``past`` and ``known`` once for each different ``t0``, ascending."""
+        origins, at = np.unique(self.t0, return_inverse=True)  # (O,), (N,)
+        return OriginFeatures(at, self._past_of(origins), self._known_of(origins))
+
+    def _past_of(self, origins: Instants) -> NDArray[np.float32]:
+        ts = _grid(origins, np.arange(-self.context_kwh.shape[1], 0), self.interval_mins)  # (O, C)
+        once, at = np.unique(ts, return_inverse=True)  # (T,), (O, C): contexts of neighbouring origins overlap
+        calendar = _calendar(once[:, None], self.interval_mins, self.place)  # (T, 1, F)
+        features = np.concatenate([calendar, self.weather.past(once[:, None])], axis=-1) if self.weather else calendar
+        return np.asarray(features[at.reshape(ts.shape), 0])  # (O, C, F)
+
+    def _known_of(self, origins: Instants) -> NDArray[np.float32]:
+        ts = _grid(origins, np.arange(self.horizon_steps), self.interval_mins)  # (O, H)
+        calendar = _calendar(ts, self.interval_mins, self.place)
+        return np.concatenate([calendar, self.weather.ahead(origins, ts)], axis=-1) if self.weather else calendar
 
     def take(self, index: Index) -> "Inputs":
         """Return the windows that ``index`` (positions, mask ``(N,)`` or slice) picks, in its order."""
@@ -143,7 +210,7 @@ class EntitySplit(NamedTuple):
 
 def cut_windows(
     panel: Panel, *, context_steps: int, horizon_steps: int, origins: Instants, data_lag_steps: int = 0,
-    min_observed: int = 1, require_truth: bool = True,
+    min_observed: int = 1, require_truth: bool = True, weather: Weather | None = None, place: Place = LONDON,
 ) -> Windows:  # fmt: skip
     """Cut one window per entity and origin, ordered by entity, then origin; those skipped are counted.
 
@@ -155,6 +222,8 @@ def cut_windows(
         data_lag_steps: Known at ``t0`` are the readings that ended at least so many steps before it.
         min_observed: A window needs so many known readings in its context.
         require_truth: Whether a window needs a reading in its horizon; false to forecast the future.
+        weather: The weather to know, if any.
+        place: Where the homes stand: whose bank holidays, whose sun.
 
     Raises:
         ConfigError: When the lag leaves no context, a size is not positive, or an origin is off the grid.
@@ -171,7 +240,7 @@ def cut_windows(
     context = panel.cut(rows, ends[columns] - context_steps, context_steps)  # (N, C)
     context[:, known_steps:] = np.nan
     inputs = Inputs(
-        context, t0[columns], panel.entities[rows], horizon_steps, panel.interval_mins, data_lag_steps=data_lag_steps
+        context, t0[columns], panel.entities[rows], horizon_steps, panel.interval_mins, data_lag_steps, weather, place
     )
     skipped = Skipped(int((~has_context).sum()), int((has_context & ~has_truth).sum()))
     return Windows(inputs, panel.cut(rows, ends[columns], horizon_steps), skipped)
