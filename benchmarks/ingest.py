@@ -53,15 +53,15 @@ def make_archive(source: Path, work: Path, parts: int) -> tuple[Path, Path, int]
     return archive.parents[1], folder, body.count(b"\n") * parts
 
 
-def measure(command: list[str]) -> tuple[float, float]:
-    """Run a command; return wall seconds and its peak memory in MB."""
+def measure(command: list[str]) -> tuple[float, float, float]:
+    """Run a command; return wall seconds, its peak memory in MB, and processor seconds."""
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     if status:
         raise SystemExit(f"{command[:3]} failed: {process.stderr.read().decode()[-2000:] if process.stderr else ''}")
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
@@ -93,12 +93,16 @@ def main() -> None:
         "limit_peak_mb": round(max(bare[1] for bare, _ in pairs)),
         "ingest_rows_per_s": round(rows / statistics.median(full[0] for _, full in pairs)),
         "ingest_peak_mb": round(max(full[1] for _, full in pairs)),
+        # A busy machine stretches wall time, and this far less.
+        "limit_cpu_s_per_million_rows": round(1e6 / rows * statistics.median(bare[2] for bare, _ in pairs), 3),
+        "ingest_cpu_s_per_million_rows": round(1e6 / rows * statistics.median(full[2] for _, full in pairs), 3),
+        "ratio_cpu_median": round(statistics.median(bare[2] / full[2] for bare, full in pairs), 3),
         "ratio_median": round(statistics.median(ratios), 3),
         "ratio_min": round(min(ratios), 3),
         "ratio_max": round(max(ratios), 3),
     }
     for name, value in figures.items():
-        print(f"{name:20} {value:,}")
+        print(f"{name:30} {value:,}")
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(figures, indent=2) + "\n")

@@ -4,11 +4,13 @@ A month is a job of small values and writes below its own folder alone, so that 
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
@@ -101,14 +103,8 @@ def _merge(job: MonthJob) -> Iterator[Checked]:
     frames = [*_at_rest(job), *staged]
     if not frames:
         return
-    numbered = [frame.select("entity_id", file=pl.lit(n, dtype=pl.UInt32)) for n, frame in enumerate(frames)]
-    index = pl.concat(numbered).group_by("entity_id", "file").len().collect()
-    shards = list(_shards(index))
-    for names, numbers in shards:
-        rows = pl.concat([frames[number] for number in numbers], how="diagonal_relaxed")
-        if len(shards) > 1:
-            rows = rows.filter(pl.col("entity_id").is_in(names.implode()))
-        named = rows.with_columns(pl.col("entity_id").cast(pl.Enum(names.cast(pl.String)))).collect()
+    for rows in _shards(frames):
+        named = rows.with_columns(_as_enum(rows["entity_id"]))
         yield set_repeats_aside(named.sort("entity_id", "ts_utc", maintain_order=True))
 
 
@@ -129,33 +125,62 @@ def _at_rest(job: MonthJob) -> list[pl.LazyFrame]:
     ]
 
 
-def _shards(index: pl.DataFrame) -> Iterator[tuple[pl.Series, list[int]]]:
-    """Yield runs of about ``ROWS_PER_FILE`` rows: their entities, in the order of their names, and their files."""
-    names = pl.col("entity_id").cast(pl.String)
-    sizes = index.group_by("entity_id").agg(pl.col("len").sum()).sort(names)
+def _shards(frames: Sequence[pl.LazyFrame]) -> Iterator[pl.DataFrame]:
+    """Yield the rows in lots of about ``ROWS_PER_FILE``, cut between entities in the order of their names."""
+    together = partial(pl.concat, how="diagonal_relaxed")
+    if sum(pl.concat([frame.select(pl.len()) for frame in frames]).collect().to_series()) <= ROWS_PER_FILE:
+        yield together(frames).collect()
+        return
+    numbered = [frame.select("entity_id", file=pl.lit(n, dtype=pl.UInt32)) for n, frame in enumerate(frames)]
+    index = pl.concat(numbered).group_by("entity_id", "file").len().collect()
+    sizes = index.group_by("entity_id").agg(pl.col("len").sum()).sort(pl.col("entity_id").cast(pl.String))
     before = pl.col("len").cum_sum() - pl.col("len")
-    for run in sizes.with_columns(run=before // ROWS_PER_FILE).partition_by("run", maintain_order=True):
-        yield run["entity_id"], index.join(run, on="entity_id", how="semi")["file"].unique().sort().to_list()
+    runs = sizes.with_columns(run=before // ROWS_PER_FILE).partition_by("run", maintain_order=True)
+    for run in runs:
+        numbers = index.join(run, on="entity_id", how="semi")["file"].unique().sort()
+        rows = together([frames[number] for number in numbers])
+        yield rows.filter(pl.col("entity_id").is_in(run["entity_id"].implode())).collect()
 
 
 def _as_enum(values: pl.Series) -> pl.Series:
     """Return categories as the sorted ones that occur, so that bytes depend on nothing else; strings as they are."""
     if values.dtype == pl.String:
         return values
-    return values.cast(pl.Enum(values.unique().drop_nulls().cast(pl.String).sort()))
+    codes = values.to_physical().to_numpy()
+    if values.null_count() or values.is_empty():
+        return values.cast(pl.Enum(values.unique().drop_nulls().cast(pl.String).sort()))
+    # By tables over the codes, for a hash of each of a million rows costs more than the sort of them.
+    some_row = np.full(int(codes.max()) + 1, len(codes), dtype=np.uint32)
+    some_row[codes] = np.arange(len(codes), dtype=np.uint32)
+    used = np.flatnonzero(some_row < len(codes))
+    names = values.gather(some_row[used]).cast(pl.String)
+    rank = np.zeros(len(some_row), dtype=np.uint32)
+    rank[used[names.arg_sort()]] = np.arange(len(used), dtype=np.uint32)
+    return names.sort().cast(pl.Enum(names.sort())).gather(pl.Series(rank[codes]))
+
+
+def _source(parts: pl.Series, sources: Mapping[int, str]) -> pl.Series:
+    """Return the name of each row's part, as the sorted ones that occur."""
+    numbers = parts.unique().to_list()
+    names = sorted(sources[number] for number in numbers)
+    rank = np.zeros(max(numbers) + 1, dtype=np.uint32)
+    rank[numbers] = [names.index(sources[number]) for number in numbers]
+    return pl.Series("source", names, dtype=pl.Enum(names)).gather(pl.Series(rank[parts.to_numpy()]))
 
 
 def _write(readings: pl.DataFrame, sources: Mapping[int, str], path: Path) -> None:
-    here = {number: sources[number] for number in readings["part"].unique()}
     frame = readings.select(
         "entity_id",
         "ts_utc",
         "interval_mins",
         "energy_kwh",
-        source=pl.col("part").replace_strict(here, return_dtype=pl.Enum(sorted(here.values()))),
+        source=_source(readings["part"], sources),
         extras=_as_enum(readings["extras"]),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Each row's own facts are mostly those of the row before.
+    own = {"extras": "DELTA_BYTE_ARRAY"} if frame["extras"].dtype == pl.String else {}
+    deltas = {"ts_utc": "DELTA_BINARY_PACKED", **own}
     # Arrow writes the categories as they are, as dictionary pages, and without its own schema on top a reader sees
     # plain strings: less time and fewer bytes than casting to strings first (docs/decisions.md).
     with naming(path):
@@ -165,7 +190,9 @@ def _write(readings: pl.DataFrame, sources: Mapping[int, str], path: Path) -> No
             row_group_size=ROWS_PER_GROUP,
             compression="zstd",
             compression_level=1,
-            use_dictionary=["entity_id", "interval_mins", "energy_kwh", "source", "extras"],
-            column_encoding={"ts_utc": "DELTA_BINARY_PACKED"},
+            use_dictionary=[name for name in frame.columns if name not in deltas],
+            column_encoding=deltas,
+            write_statistics=["entity_id", "ts_utc"],
+            write_batch_size=ROWS_PER_GROUP,
             store_schema=False,
         )

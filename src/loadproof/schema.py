@@ -313,11 +313,7 @@ def set_repeats_aside(readings: pl.DataFrame) -> Checked:
         .when(pl.int_range(pl.len()) > 0).then(pl.lit("duplicate"))
         .over(key)
     )  # fmt: skip
-    order = pl.int_range(pl.len(), dtype=pl.UInt32).alias("_at")
-    kept = pl.concat([
-        readings.with_columns(order).filter(~again),
-        readings.with_columns(order).filter(again).filter(shared["reason"].is_null()),
-    ]).sort("_at").drop("_at")  # fmt: skip
+    kept = readings.filter((~again).scatter(again.arg_true(), shared["reason"].is_null()))
     return Checked(kept, shared.filter(pl.col("reason").is_not_null()))
 
 

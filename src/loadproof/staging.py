@@ -5,14 +5,16 @@ bytes. Why so: ``docs/decisions.md``.
 """
 
 import datetime as dt
+import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from loadproof.merging import MergedMonth, MonthJob, merge_month, part_number, read_month
@@ -24,6 +26,8 @@ __all__ = ["Built", "Kept", "Stage", "StagedPart", "finish_commit", "open_stage"
 
 RawLines = Callable[[int, Sequence[int]], Mapping[int, str]]
 """Part number and line numbers to the lines' text, for rows set aside after their batch was read."""
+
+_DAY_US: Final = 86_400_000_000
 
 TrackMonths = Callable[[Iterable[MergedMonth], int], Iterable[MergedMonth]]
 
@@ -115,11 +119,9 @@ class Stage:
             if batch.rows_read != batch.readings.height + batch.rejected.height:
                 raise AssertionError(f"rows went missing in batch {number} of {part.name}")
             name = f"{part.number:05d}-{number:05d}.arrow"
-            for month, rows in _by_month(_with_contested(batch)):
+            for month, rows in _by_month(_with_contested(batch).with_columns(pl.col("energy_kwh").cast(pl.Float32))):
                 months.add(month)
-                self._write(
-                    rows.with_columns(pl.col("energy_kwh").cast(pl.Float32)), self.folder / "months" / month / name
-                )
+                self._write(rows, self.folder / "months" / month / name)
             if batch.rejected.height:
                 self._write(batch.rejected.select("line", "reason", "raw"), self.folder / "rejected" / name)
             read += batch.rows_read
@@ -209,7 +211,7 @@ class Stage:
     def _write(self, frame: pl.DataFrame, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with naming(path):
-            frame.write_ipc(path, compression="lz4")
+            frame.write_ipc(path, compression="lz4" if pl.String in frame.dtypes else "uncompressed")
 
     def _rejected(
         self, sources: Mapping[int, str], kept: Kept, late: Sequence[pl.DataFrame], raw_lines: RawLines
@@ -264,12 +266,6 @@ def _read_built(facts: Mapping[str, Any]) -> Built:
     return Built(**{**facts, "untouched": tuple(facts["untouched"])})
 
 
-def _names(parts: Sequence[StagedPart]) -> list[str]:
-    """Return the names by part number; the number of a broken part has an empty one."""
-    names = {part.number: part.name for part in parts}
-    return [names.get(number, "") for number in range(max(names, default=-1) + 1)]
-
-
 def _with_contested(batch: Batch) -> pl.DataFrame:
     """Return the readings and, without a value, each half hour contested in this batch, so that later ones join it."""
     contested = batch.rejected.filter(pl.col("reason") == "conflict")
@@ -279,9 +275,20 @@ def _with_contested(batch: Batch) -> pl.DataFrame:
 
 
 def _by_month(readings: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    keyed = readings.with_columns(_month=pl.col("ts_utc").dt.year() * 100 + pl.col("ts_utc").dt.month())
-    for (month,), rows in keyed.partition_by("_month", as_dict=True, include_key=False).items():
-        yield f"{month // 100:04d}-{month % 100:02d}", rows
+    """Yield each month with its rows, in their order."""
+    if readings.is_empty():
+        return
+    days = readings["ts_utc"].to_physical().to_numpy() // _DAY_US
+    first = days.min()
+    months = np.arange(first, days.max() + 1).astype("M8[D]").astype("M8[M]")
+    # A stable sort of small integers is a count and a pass; a group-by hashes each row.
+    of_row = months.astype(np.int16)[days - first]
+    order = np.argsort(of_row, kind="stable")
+    ordered = of_row[order]
+    starts = [0, *(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1).tolist(), len(ordered)]
+    rows = readings[order]
+    for start, end in itertools.pairwise(starts):
+        yield str(ordered[start].astype("M8[M]")), rows[start:end]
 
 
 def _counts(frame: pl.DataFrame, column: str) -> dict[str, int]:

@@ -4,6 +4,7 @@ Clock and convention are argued in ``docs/data-sources.md``. Layouts: the partit
 its loose parts, the single CSV, or the Kaggle blocks; one a run, in that order.
 """
 
+import datetime as dt
 import hashlib
 import json
 import logging
@@ -11,11 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final, Literal
 
+import numpy as np
 import polars as pl
 
 from loadproof.errors import SourceError
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.lcl_files import FINDERS, LCLLayout, nothing_found, open_part
+from loadproof.ingestion.plain_lines import KEY_BYTES, read_plain
 from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, find_lines, parse_rows, raw_text, read_blocks
 from loadproof.parts import Batch, Part
 from loadproof.schema import Dataset, check_readings
@@ -104,6 +107,42 @@ class LCLIngestor(BaseIngestor):
             yield from read_blocks(stream, part.name, block_bytes=self.block_bytes)
 
     def _judge(self, block: Block, names: Sequence[str]) -> Batch:
+        candidates = self._candidates(block, names)
+        readings, rejected = check_readings(candidates, "lcl")
+        raw = pl.Series("raw", raw_text(block, rejected["line"]), dtype=pl.String)
+        return Batch(readings, rejected.with_columns(raw), candidates.height, block.sha256)
+
+    def _candidates(self, block: Block, names: Sequence[str]) -> pl.DataFrame:
+        """Return the block's rows: those of the one common shape by the word, and the others by the general reader."""
+        key_bytes = KEY_BYTES.get(tuple(names))
+        lines = read_plain(block, key_bytes) if key_bytes else None
+        if lines is None or np.count_nonzero(lines.plain) < len(lines.plain) // 2:
+            return self._read_any(block, names)
+        key = [name for name in ("home", *_CONSTANTS) if name in names]
+        facts = self._entities(pl.Series([_joined(before, len(key)) for before in lines.keys], dtype=pl.String), key)
+        header = block.rows - len(lines.plain)
+        rows = pl.DataFrame({
+            "line": np.arange(header, block.rows, dtype=np.uint32) + np.uint32(block.first_line),
+            "ts_utc": pl.Series(lines.stamp_us).cast(pl.Datetime("us", "UTC")) - _shift(self.ts_convention),
+            "interval_mins": pl.repeat(30, len(lines.plain), dtype=pl.Int16, eager=True),
+            "energy_kwh": lines.energy_kwh,
+            "fault": pl.repeat(None, len(lines.plain), dtype=pl.String, eager=True),
+        })  # fmt: skip
+        odd = np.flatnonzero(~(lines.plain & facts["key"].is_not_null().to_numpy()[lines.key]))
+        place = lines.key.astype(np.uint32)
+        if len(odd):
+            spans = zip(block.starts[odd + header].tolist(), block.ends[odd + header].tolist(), strict=True)
+            text = b"".join(block.data[a:b] + b"\n" for a, b in spans)
+            others = self._read_any(Block(text, 2, ""), names)
+            rows = rows.with_columns(
+                rows[name].scatter(odd, others[name]) for name in ("ts_utc", "energy_kwh", "fault")
+            )
+            place[odd] = np.arange(len(facts), len(facts) + len(odd))
+            facts = pl.concat([facts.select("entity_id", "extras"), others.select("entity_id", "extras")])
+        return rows.with_columns(facts[name].gather(pl.Series(place)) for name in ("entity_id", "extras"))
+
+    def _read_any(self, block: Block, names: Sequence[str]) -> pl.DataFrame:
+        """Return the block's rows, whatever their shape, as ``CANDIDATES`` and ``extras``."""
         key = [name for name in ("home", *_CONSTANTS) if name in names]
         rows = parse_rows(block, names, _columns(key))
         # A block has a few dozen homes and some thousand stamps, so both are worked out once and joined.
@@ -114,9 +153,7 @@ class LCLIngestor(BaseIngestor):
         # What is no UTF-8 has no fields here, and fields in its escaped text.
         fault = pl.coalesce(faults, pl.when(pl.col("key").is_null()).then(pl.lit("text_unreadable")))
         candidates = rows.with_columns(interval_mins=pl.lit(30, dtype=pl.Int16), fault=fault)
-        readings, rejected = check_readings(candidates.drop("key", "stamp", "plain", "surplus"), "lcl")
-        raw = pl.Series("raw", raw_text(block, rejected["line"]), dtype=pl.String)
-        return Batch(readings, rejected.with_columns(raw), rows.height, block.sha256)
+        return candidates.drop("key", "stamp", "plain", "surplus")
 
     def _entities(self, keys: pl.Series, key: Sequence[str]) -> pl.DataFrame:
         """Return ``entity_id`` and ``extras`` (the home's constants as a JSON object) of each distinct key."""
@@ -140,6 +177,21 @@ class LCLIngestor(BaseIngestor):
 _SEPARATOR: Final = "\x1f"  # ASCII's unit separator: in no field of a text that anybody typed
 
 
+def _joined(before: bytes, fields: int) -> str | None:
+    """Return what stands before a stamp as :func:`_columns` does; None where that is no ``fields`` whole fields."""
+    texts = before.split(b",")
+    if len(texts) != fields + 1 or texts[-1] or not all(texts[:-1]):
+        return None
+    try:
+        return b",".join(texts[:-1]).decode().replace(",", _SEPARATOR)
+    except UnicodeDecodeError:
+        return None
+
+
+def _shift(ts_convention: TsConvention) -> dt.timedelta:
+    return dt.timedelta(minutes=30 if ts_convention == "end" else 0)
+
+
 def _columns(key: Sequence[str]) -> list[pl.Expr]:
     """Return the fields that stand for a row: whose, when, how much, and whether there is one field too many."""
     joined = pl.concat_str(key, separator=_SEPARATOR)
@@ -154,11 +206,10 @@ def _columns(key: Sequence[str]) -> list[pl.Expr]:
 def _instants(stamps: pl.Series, ts_convention: TsConvention) -> pl.DataFrame:
     """Return ``ts_utc`` of each stamp, null where it cannot be read, and whether it is ``plain``: to a whole second."""
     text = stamps.cast(pl.String).str.strip_chars()
-    shift = pl.duration(minutes=30 if ts_convention == "end" else 0)
     parsed = pl.DataFrame({"stamp": stamps, "text": text, "ts_utc": _to_datetime(text)})
     return parsed.select(
         "stamp",
-        pl.col("ts_utc").dt.replace_time_zone("UTC") - shift,
+        pl.col("ts_utc").dt.replace_time_zone("UTC") - _shift(ts_convention),
         plain=pl.col("text").str.slice(19).is_in(_NO_FRACTION),
     )
 

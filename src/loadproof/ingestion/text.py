@@ -10,6 +10,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from loadproof.errors import SourceError
 
@@ -33,10 +34,22 @@ class Block:
     first_line: int
     sha256: str
 
-    @cached_property
+    @property
     def rows(self) -> int:
         """The number of lines, an unterminated last one included."""
-        return self.data.count(b"\n") + (bool(self.data) and not self.data.endswith(b"\n"))
+        return len(self.ends)
+
+    @cached_property
+    def ends(self) -> NDArray[np.int64]:
+        """Where each line ends: the place of its line end, or of the end of the text."""
+        # Twice as fast as counting them, and most readers want the places too.
+        ends = np.flatnonzero(np.frombuffer(self.data, dtype=np.uint8) == ord("\n"))
+        return np.append(ends, len(self.data)) if self.data and not self.data.endswith(b"\n") else ends
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each line begins."""
+        return np.concatenate(([0], self.ends[:-1] + 1)) if self.rows else self.ends
 
 
 def read_blocks(stream: BinaryIO, name: str, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
@@ -61,7 +74,7 @@ def read_blocks(stream: BinaryIO, name: str, *, block_bytes: int = BLOCK_BYTES) 
             if len(rest) > block_bytes:
                 raise SourceError(f"{name}, line {line}: longer than {block_bytes} bytes; check the line ends")
             continue
-        block = Block(rest + chunk[:cut], line, digest.hexdigest())
+        block = Block(b"".join((rest, memoryview(chunk)[:cut])), line, digest.hexdigest())
         yield block
         rest, line = chunk[cut:], line + block.rows
     if rest:
@@ -188,10 +201,7 @@ def raw_text(block: Block, lines: Iterable[int]) -> list[str]:
     wanted = np.fromiter(lines, dtype=np.int64) - block.first_line
     if not len(wanted):
         return []
-    ends = np.flatnonzero(np.frombuffer(block.data, dtype=np.uint8) == ord("\n"))
-    ends = np.append(ends, len(block.data)) if not block.data.endswith(b"\n") else ends
-    starts = np.concatenate(([0], ends[:-1] + 1))
     return [
         block.data[a:b].rstrip(b"\r").decode("utf-8", errors="backslashreplace")
-        for a, b in zip(starts[wanted].tolist(), ends[wanted].tolist(), strict=True)
+        for a, b in zip(block.starts[wanted].tolist(), block.ends[wanted].tolist(), strict=True)
     ]
