@@ -409,6 +409,7 @@ def fact(text, per):
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(LINES, max_size=12))
 @example([ssen_line(), ssen_line(name='"OPEN'), ssen_line(name='END"')])
+@example([ssen_line("000200200402", "", "", count="", counted="", reactive='""', primary="", name=",,,")])
 def test_every_row_is_written_or_set_aside_once_as_the_slow_twin_says(tmp_path, lines):
     kept, aside = rows(SSENIngestor(write(tmp_path, *lines), lookup=NO_LOOKUP))
     found, verdicts = twin(lines)

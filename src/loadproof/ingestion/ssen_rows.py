@@ -140,7 +140,11 @@ def read_candidates(block: Block, names: Sequence[str]) -> pl.DataFrame:
             (total.is_null() | (total == "")).alias("empty"),
             # Equal texts, as nearly always, need no parsing.
             pl.when(pl.col("primary") != pl.col("total")).then(pl.col("primary").str.strip_chars()).alias("primary"),
-            (pl.col("_overflow").is_not_null() | pl.col(names[-1]).is_null()).alias("uneven"),
+            # A surplus field that is empty leaves no trace, but it shifts what should stand before it.
+            (
+                pl.col("_overflow").is_not_null()
+                | pl.any_horizontal(pl.col(name).is_null() for name in ("total", "stamp", names[-1]))
+            ).alias("uneven"),
         ],
         quote_char='"',
     )
