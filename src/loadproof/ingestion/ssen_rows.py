@@ -143,7 +143,7 @@ def read_candidates(block: Block, names: Sequence[str]) -> pl.DataFrame:
             # A surplus field that is empty leaves no trace, but it shifts what should stand before it.
             (
                 pl.col("_overflow").is_not_null()
-                | pl.any_horizontal(pl.col(name).is_null() for name in ("total", "stamp", names[-1]))
+                | pl.any_horizontal(pl.col(name).fill_null("") == "" for name in ("total", "stamp", names[-1]))
             ).alias("uneven"),
         ],
         quote_char='"',
