@@ -102,10 +102,13 @@ def _pair(name: str, number: pl.Expr) -> pl.Expr:
     return (pl.lit(f',"{name}":') + number).fill_null("")
 
 
-def _faults(block: Block, rows: pl.DataFrame, width: int) -> pl.Series:
-    """Return the parser's fault of each row; a line with a field too many or too few is looked at a second time."""
+def _faults(block: Block, rows: pl.DataFrame, ts_utc: pl.Series, width: int) -> pl.Series:
+    """Return the parser's fault of each row; a line with a field too many or too few is looked at a second time.
+
+    A surplus field that is empty leaves no trace but what it shifts: a stamp or a total that cannot be read.
+    """
     faults = rows.select(pl.when("empty").then(pl.lit("null_value"))).to_series()
-    uneven = rows.select(pl.col("uneven").arg_true()).to_series()
+    uneven = (rows["uneven"] | ts_utc.is_null() | rows["energy_wh"].is_null()).arg_true()
     if uneven.is_empty():
         return faults
     found: list[str | None] = []
@@ -140,23 +143,20 @@ def read_candidates(block: Block, names: Sequence[str]) -> pl.DataFrame:
             (total.is_null() | (total == "")).alias("empty"),
             # Equal texts, as nearly always, need no parsing.
             pl.when(pl.col("primary") != pl.col("total")).then(pl.col("primary").str.strip_chars()).alias("primary"),
-            # A surplus field that is empty leaves no trace, but it shifts what should stand before it.
-            (
-                pl.col("_overflow").is_not_null()
-                | pl.any_horizontal(pl.col(name).fill_null("") == "" for name in ("total", "stamp", names[-1]))
-            ).alias("uneven"),
+            (pl.col("_overflow").is_not_null() | pl.col(names[-1]).is_null()).alias("uneven"),
         ],
         quote_char='"',
     )
     feeder = pl.col("feeder")
     entity = pl.format("ssen:{}", whole_id(feeder).fill_null(feeder)).cast(pl.Categorical)
+    ts_utc = _spread(rows["stamp"], _ts_utc()).alias("ts_utc")
     return rows.select(
         "line",
         *(name for name in _REPEATED if name != "stamp"),
         pl.when(pl.col("primary").cast(pl.Float64, strict=False).ne_missing(pl.col("energy_wh"))).then("primary"),
         _spread(rows["feeder"], entity).alias("entity_id"),
-        _spread(rows["stamp"], _ts_utc()).alias("ts_utc"),
-        _faults(block, rows, len(names)).alias("fault"),
+        ts_utc,
+        _faults(block, rows, ts_utc, len(names)).alias("fault"),
         interval_mins=pl.lit(30, dtype=pl.Int16),
         energy_kwh=_thousandth(rows["energy_wh"]),
     )
