@@ -1,0 +1,49 @@
+"""The days of a panel as windows: one per home and UK local day, judged by itself."""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from loadproof.features.calendar import Moment, local_date, local_midnights, to_instant
+from loadproof.features.panel import Panel
+from loadproof.features.place import LONDON, Place
+from loadproof.features.weather import Weather
+from loadproof.features.windows import Windows, cut_windows
+
+__all__ = ["CONTEXT_DAYS", "cut_days"]
+
+CONTEXT_DAYS: Final = 28
+"""Days before a day that it is held against."""
+
+
+def cut_days(
+    panel: Panel, first: Moment, last: Moment, *, context_steps: int | None = None, require_truth: bool = True,
+    weather: Weather | None = None, place: Place = LONDON,
+) -> Windows:  # fmt: skip
+    """Cut one window for each home and local day from ``first`` to before ``last``.
+
+    A day has 24 hours of steps here: on the day of 23 hours the last hour, which is the next day's, is blank, and of
+    the day of 25 hours the last hour is judged by nobody.
+
+    Args:
+        panel: The series.
+        first: First moment; a midnight that falls on it is in.
+        last: Moment after the last; a midnight that falls on it is out.
+        context_steps: C; ``CONTEXT_DAYS`` unless told.
+        require_truth: Whether a day needs a reading; false to hear of whole days missing.
+        weather: The weather to know, if any.
+        place: Where the homes stand.
+    """
+    day_steps = 24 * 60 // panel.interval_mins
+    context = CONTEXT_DAYS * day_steps if context_steps is None else context_steps
+    windows = cut_windows(
+        panel, context_steps=context, horizon_steps=day_steps, origins=local_midnights(to_instant(first), last),
+        require_truth=require_truth, weather=weather, place=place,
+    )  # fmt: skip
+    origins, at = np.unique(windows.inputs.t0, return_inverse=True)  # (O,), (N,)
+    ts = origins[:, None] + np.arange(day_steps) * np.timedelta64(panel.interval_mins, "m")  # (O, H)
+    other = local_date(ts) != local_date(origins)[:, None]
+    if not other.any():
+        return windows
+    return replace(windows, truth_kwh=np.where(other[at], np.float32(np.nan), windows.truth_kwh))

@@ -1,0 +1,194 @@
+"""From scores to p-values: how often clean history scored as high.
+
+A conformal p-value is (the number of past scores at least as high + 1) / (the number of past scores + 1): no more than
+a share p of clean readings falls at or below p, whatever the scores are. Ties count against the reading; no chance is
+involved. S past scores in all, E homes.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from loadproof.detector import Scores
+from loadproof.errors import ConfigError, SchemaError
+from loadproof.features.windows import Inputs
+from loadproof.forecaster import ModelState
+from loadproof.schema import SCORES
+
+__all__ = ["MIN_OWN", "PValues", "Tail", "fit_pvalues", "p_values", "pvalues_from_state", "score_table"]
+
+Tail = Literal["own", "shared"]
+"""How p-values go on where a home's own history is thin: ``own`` ranks among its past scores alone; ``shared`` lends
+it the homes' highest scores, each over its own home's threshold in multiples of that home's mean excess. Below what
+one home can tell, such a p-value holds as far as homes' tails are alike."""
+
+MIN_OWN: Final = 672
+"""With fewer past scores than these, two weeks of half hours, a home is held against the pool of all."""
+
+_TAIL_SHARE: Final = 0.02
+"""The share of a home's past scores that is its tail; 27 of four weeks."""
+
+_LEAST_EXCESS: Final = 1e-6  # of the size of scores: a home whose tail is flat still has a scale
+
+Floats = NDArray[np.float64]
+
+
+class PValues(NamedTuple):
+    """Clean history, ready to be ranked against.
+
+    Attributes:
+        entities: Homes with enough of their own, ascending, ``(E,)``.
+        first: Where each home's scores begin in ``own``, and the end, ``(E + 1,)``.
+        own: Their past scores, ascending in each home.
+        pool: Past scores of all homes, ascending, ``(S,)``.
+        border: Score above which a home's tail begins, ``(E,)``.
+        scale: Mean excess of its tail, ``(E,)``.
+        excess: All excesses over the border in scales, ascending; empty unless the tail is shared.
+        tail: Which tail.
+    """
+
+    entities: NDArray[np.str_]
+    first: NDArray[np.int64]
+    own: NDArray[np.float32]
+    pool: NDArray[np.float32]
+    border: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    excess: NDArray[np.float32]
+    tail: Tail
+
+    def state(self) -> ModelState:
+        """Return all of it, for a model folder."""
+        arrays = {name: value for name, value in self._asdict().items() if name not in {"entities", "tail"}}
+        return ModelState({"entities": self.entities.tolist(), "tail": self.tail}, arrays, {})
+
+
+def pvalues_from_state(state: ModelState) -> PValues:
+    """Return what :meth:`PValues.state` told.
+
+    Raises:
+        SchemaError: When the state is of something else.
+    """
+    if set(state.knobs) != {"entities", "tail"} or set(state.arrays) | {"entities", "tail"} != set(PValues._fields):
+        raise SchemaError("the state is not that of p-values; fit them again")
+    entities = np.array(state.knobs["entities"], dtype=np.str_)
+    return PValues(entities=entities, tail=state.knobs["tail"], **state.arrays)
+
+
+def _tail_of(ordered: NDArray[np.float32]) -> tuple[float, NDArray[np.float32]]:
+    """Return the border of one home's tail and the excesses over it; of equal scores none is beyond the border."""
+    border = ordered[len(ordered) - 1 - max(int(len(ordered) * _TAIL_SHARE), 1)]
+    return float(border), ordered[ordered > border] - border
+
+
+def _in_scales(over: NDArray[np.float32], scale: float, n: int) -> NDArray[np.float32]:
+    """Return excesses, of ``n`` that make their mean ``scale``, each in multiples of the mean of the others."""
+    others = np.maximum(n * np.float64(scale) - over, 0) / max(n - 1, 1)
+    return np.asarray(over / np.maximum(others, _LEAST_EXCESS * scale), dtype=np.float32)
+
+
+def fit_pvalues(
+    score: NDArray[np.float32], entity: NDArray[np.str_], *, tail: Tail = "shared", min_own: int = MIN_OWN
+) -> PValues:
+    """Return what p-values need to know of clean history.
+
+    The history must not be what the detector was trained on, and should be as near as can be to what is judged.
+
+    Args:
+        score: Scores of clean windows, NaN where missing, ``(N, H)``.
+        entity: Whose, ``(N,)``.
+        tail: See ``Tail``.
+        min_own: Fewest past scores for a home to be held against its own.
+
+    Raises:
+        ConfigError: When there is no score.
+    """
+    names, row = np.unique(entity, return_inverse=True)  # (E',), (N,)
+    keep = ~np.isnan(score)
+    if not keep.any():
+        raise ConfigError("clean history holds no score; give p-values windows with readings")
+    flat, homes = score[keep].astype(np.float32), np.repeat(row, keep.sum(axis=1))  # (S,)
+    order = np.lexsort((flat, homes))
+    blocks = np.split(flat[order], np.flatnonzero(np.diff(homes[order])) + 1)
+    enough = [(n, block) for n, block in zip(np.unique(homes), blocks, strict=True) if len(block) >= min_own]
+    tails = [_tail_of(block) for _, block in enough]
+    floor = _LEAST_EXCESS * float(np.abs(flat).max() or 1)
+    scale = [max(float(over.mean()) if over.size else 0.0, floor) for _, over in tails]
+    pairs = zip((over for _, over in tails), scale, strict=True) if tail == "shared" else ()
+    shared = [_in_scales(over, size, len(over)) for over, size in pairs]
+    return PValues(
+        entities=names[[n for n, _ in enough]],
+        first=np.cumsum([0, *(len(block) for _, block in enough)]).astype(np.int64),
+        own=np.concatenate([np.zeros(0, np.float32), *(block for _, block in enough)]),
+        pool=np.sort(flat),
+        border=np.array([border for border, _ in tails], dtype=np.float32),
+        scale=np.array(scale, dtype=np.float32),
+        excess=np.sort(np.concatenate([np.zeros(0, np.float32), *shared])),
+        tail=tail,
+    )
+
+
+def _rank(history: NDArray[np.float32], score: NDArray[np.float32], *, itself: bool) -> Floats:
+    """Return the conformal p-value among ``history``, ascending; ``itself`` when the score is one of them."""
+    at_least = len(history) - np.searchsorted(history, score)
+    return np.asarray(at_least / len(history) if itself else (at_least + 1) / (len(history) + 1))
+
+
+def _own(known: PValues, home: int, score: NDArray[np.float32], *, itself: bool) -> Floats:
+    history = known.own[known.first[home] : known.first[home + 1]]
+    p = _rank(history, score, itself=itself)
+    border = known.border[home]
+    if known.excess.size and (beyond := score > border).any():
+        share = _rank(history, np.nextafter(border, np.float32(np.inf)), itself=itself)
+        over, scale = score[beyond] - border, known.scale[home]
+        # Of history each is measured by the others, as the pool of excesses was; a new score by all.
+        over = _in_scales(over, float(scale), int((history > border).sum())) if itself else over / scale
+        p[beyond] = share * _rank(known.excess, over, itself=itself)
+    return p
+
+
+def p_values(
+    known: PValues, score: NDArray[np.float32], entity: NDArray[np.str_], *, of_history: bool = False
+) -> NDArray[np.float32]:
+    """Return the p-value of each score, in (0, 1], NaN where the score is, ``(N, H)``.
+
+    Within a home a higher score never has a higher p-value. A home without enough history is held against the pool.
+
+    Args:
+        known: Clean history.
+        score: Scores, ``(N, H)``.
+        entity: Whose, ``(N,)``.
+        of_history: Whether the scores are those of the history itself; each is then ranked among the others.
+    """
+    p = np.full(score.shape, np.nan, dtype=np.float32)
+    names, row = np.unique(entity, return_inverse=True)  # (E',), (N,)
+    order = np.argsort(row, kind="stable")
+    for name, rows in zip(names, np.split(order, np.flatnonzero(np.diff(row[order])) + 1), strict=True):
+        read = ~np.isnan(score[rows])
+        mine = score[rows][read].astype(np.float32)
+        home = int(np.searchsorted(known.entities, name))
+        stranger = home == len(known.entities) or known.entities[home] != name
+        found = np.full(read.shape, np.nan, dtype=np.float32)
+        found[read] = (
+            _rank(known.pool, mine, itself=of_history) if stranger else _own(known, home, mine, itself=of_history)
+        )
+        p[rows] = found
+    return p
+
+
+def score_table(detector: str, scores: Scores, p: NDArray[np.float32], inputs: Inputs) -> pl.DataFrame:
+    """Return the rows of ``SCORES``, ordered by entity and time; a missing reading has no row.
+
+    Args:
+        detector: Its name.
+        scores: Scores ``(N, H)``.
+        p: P-values ``(N, H)``.
+        inputs: Of the windows that were scored.
+    """
+    read = ~np.isnan(scores.score)
+    entity = pl.Series(inputs.entity.tolist(), dtype=pl.String).gather(np.nonzero(read)[0])
+    ts = pl.Series(inputs.ts()[read].astype("datetime64[us]")).dt.replace_time_zone("UTC")
+    columns = {"entity_id": entity, "ts_utc": ts, "score": scores.score[read], "p_value": p[read]}
+    frame = pl.DataFrame(columns).with_columns(pl.col("score", "p_value").cast(pl.Float64), detector=pl.lit(detector))
+    return frame.select(SCORES.names()).sort("entity_id", "ts_utc", maintain_order=True).match_to_schema(SCORES)
