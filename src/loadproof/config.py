@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from loadproof.errors import ConfigError
@@ -93,47 +93,82 @@ class FeatureConfig(_Section):
 class RidgeConfig(_Section):
     """The closed-form ridge."""
 
-    lookbacks_steps: tuple[int, ...] = Field((336, 672), description="Lookbacks to choose from on validation")
-    penalties: tuple[float, ...] = Field((0.1, 1.0, 10.0, 100.0), description="Penalties to choose from on validation")
+    lookbacks_steps: tuple[int, ...] = Field(
+        (336, 672, 1344), min_length=1, description="Lookbacks to choose from on validation, cut to whole days"
+    )
+    penalties: tuple[float, ...] = Field(
+        (0.3, 1.0, 3.0, 10.0), min_length=1, description="Penalties to choose from, in mean squares of an input"
+    )
+    spread_groups: int = Field(
+        10, ge=1, le=100, description="Groups of windows alike in how a half hour has varied, each with its residuals"
+    )
+
+    @field_validator("lookbacks_steps", "penalties")
+    @classmethod
+    def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if min(values) <= 0:
+            raise ValueError("must be above 0")
+        return values
 
 
 class LightGBMConfig(_Section):
     """Direct multi-horizon quantile LightGBM."""
 
-    trees: int = Field(400, ge=1, le=10_000, description="Trees per quantile level at most")
+    trees: int = Field(300, ge=1, le=10_000, description="Trees per quantile level at most")
+    patience_trees: int = Field(20, ge=1, le=1000, description="Trees without a better validation loss before the end")
     learning_rate: float = Field(0.05, gt=0, le=1)
-    leaves: int = Field(63, ge=2, le=4096, description="Leaves per tree")
-    min_rows_in_leaf: int = Field(200, ge=1)
+    leaves: int = Field(31, ge=2, le=4096, description="Leaves per tree")
+    min_rows_in_leaf: int = Field(500, ge=1, description="Rows in a leaf; a hundredth of all rows where those are few")
+    feature_share: float = Field(0.6, gt=0, le=1, description="Share of the features that each tree may use")
+    bins: int = Field(63, ge=2, le=255, description="Bins that a feature is cut into")
+    max_rows: int = Field(480_000, ge=1000, description="Half hours of windows learned from, a random part if fewer")
+    line_rows: int = Field(120_000, ge=1000, description="Of these, those that the linear start is fitted on")
     threads: int = Field(2, ge=1, le=256)
 
 
 class StatisticalConfig(_Section):
-    """Classic models of one series at a time."""
+    """Exponential smoothing of one window at a time."""
 
-    season_steps: tuple[int, ...] = Field((48, 336), description="Seasons to take apart, in half hours")
+    lookback_days: int = Field(14, ge=4, le=60, description="Days of context that each fit sees, which bounds its time")
 
 
 class PatchTSTConfig(_Section):
-    """The network and its training."""
+    """The network and its training; at another interval, half hours are as many minutes."""
 
-    lookback_steps: int = Field(336, ge=48, le=8760, description="Half hours that the network sees")
-    patch_steps: int = Field(16, ge=1, le=336, description="Half hours in a patch")
-    stride_steps: int = Field(8, ge=1, le=336, description="Half hours between patches")
-    width: int = Field(64, ge=4, le=1024, description="Width of the model")
+    lookback_steps: int = Field(
+        672, ge=96, le=8760, description="Half hours that the network sees, cut to whole days and to the context"
+    )
+    patch_steps: int = Field(48, ge=2, le=336, description="Half hours in a patch")
+    stride_steps: int = Field(48, ge=2, le=336, description="Half hours between patches, at most a patch")
+    width: int = Field(64, ge=4, le=1024, description="Width of the model, a multiple of the heads")
     heads: int = Field(4, ge=1, le=64)
-    layers: int = Field(3, ge=1, le=24)
+    layers: int = Field(2, ge=1, le=24)
     feedforward: int = Field(128, ge=4, le=4096)
-    dropout: float = Field(0.2, ge=0, lt=1)
-    epochs: int = Field(8, ge=1, le=1000)
-    batch_windows: int = Field(512, ge=1, le=65_536)
-    learning_rate: float = Field(1e-3, gt=0, le=1)
-    patience: int = Field(3, ge=1, le=1000, description="Epochs without a better validation loss before the end")
+    dropout: float = Field(0.1, ge=0, lt=1)
+    head_width: int = Field(128, ge=4, le=2048, description="Width of the head that sees the days before")
+    epochs: int = Field(10, ge=1, le=1000)
+    batch_windows: int = Field(256, ge=2, le=65_536)
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="Highest of the cycle")
+    weight_decay: float = Field(0.01, ge=0, le=1)
+    patience: int = Field(4, ge=1, le=1000, description="Epochs without a better validation loss before the end")
+    compiled: bool = Field(False, description="Whether to train through torch.compile; measured slower on two cores")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "PatchTSTConfig":
+        if self.width % self.heads:
+            raise ValueError("heads must divide width")
+        if self.stride_steps > self.patch_steps:
+            raise ValueError("stride_steps must be at most patch_steps")
+        return self
 
 
 class CalibrationConfig(_Section):
     """How intervals are held to their levels."""
 
-    kind: Literal["none", "static", "adaptive"] = Field("adaptive", description="How intervals are calibrated")
+    kind: Literal["none", "static", "adaptive"] = Field(
+        "adaptive", description="Not at all, by a fixed block, or also by each home's truths as they are published"
+    )
+    half_life_days: float = Field(14.0, ge=1, le=3650, description="Age at which a truth counts half, where adaptive")
 
 
 class BacktestConfig(_Section):
