@@ -25,8 +25,14 @@ run: $(INSTALLED)
 	for source in lcl ukdale ssen weather; do \
 	  $(BIN)/loadproof ingest $$source --use-samples --output-root $(RUN)/processed || exit 1; \
 	done
-	$(BIN)/loadproof forecast --dataset lcl --processed-root $(RUN)/processed --output-dir $(RUN)/forecast \
-	  --model seasonal_naive --model seasonal_naive_week --model persistence_ensemble --use-samples
+	$(BIN)/loadproof train --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
+	  --model ridge --model lightgbm --model patchtst
+	$(BIN)/loadproof forecast --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
+	  --output-dir $(RUN)/forecast --model seasonal_naive --model seasonal_naive_week --model persistence_ensemble \
+	  --model ridge --model lightgbm --model patchtst
+	$(BIN)/loadproof forecast --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
+	  --output-dir $(RUN)/forecast --model patchtst --at 2013-12-20
+	$(BIN)/loadproof backtest --dataset lcl --use-samples --config params.yaml --records $(RUN)/board
 	$(BIN)/loadproof report --processed-root $(RUN)/processed --output-dir $(RUN)/forecast --report $(RUN)/report.html
 
 test: $(INSTALLED)

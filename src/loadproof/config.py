@@ -97,7 +97,9 @@ class RidgeConfig(_Section):
         (336, 672, 1344), min_length=1, description="Lookbacks to choose from on validation, cut to whole days"
     )
     penalties: tuple[float, ...] = Field(
-        (0.3, 1.0, 3.0, 10.0), min_length=1, description="Penalties to choose from, in mean squares of an input"
+        (0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
+        min_length=1,
+        description="Penalties to choose from, in mean squares of an input",
     )
     spread_groups: int = Field(
         10, ge=1, le=100, description="Groups of windows alike in how a half hour has varied, each with its residuals"
@@ -144,13 +146,16 @@ class PatchTSTConfig(_Section):
     heads: int = Field(4, ge=1, le=64)
     layers: int = Field(2, ge=1, le=24)
     feedforward: int = Field(128, ge=4, le=4096)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.3, ge=0, lt=1)
     head_width: int = Field(128, ge=4, le=2048, description="Width of the head that sees the days before")
-    epochs: int = Field(10, ge=1, le=1000)
+    epochs: int = Field(12, ge=1, le=1000)
     batch_windows: int = Field(256, ge=2, le=65_536)
     learning_rate: float = Field(2e-3, gt=0, le=1, description="Highest of the cycle")
     weight_decay: float = Field(0.01, ge=0, le=1)
     patience: int = Field(4, ge=1, le=1000, description="Epochs without a better validation loss before the end")
+    shifts: int = Field(
+        8, ge=1, le=24, description="Hours of the day, evenly apart from the origin's, that training windows are cut at"
+    )
     compiled: bool = Field(False, description="Whether to train through torch.compile; measured slower on two cores")
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@ import pytest
 
 from loadproof.baselines import BASELINES
 from loadproof.baselines.seasonal import SeasonalNaive, home_scale, mean_known
-from loadproof.errors import ConfigError, NotFittedError
+from loadproof.errors import ConfigError, NotFittedError, SchemaError
 from loadproof.features.panel import Panel
 from loadproof.features.windows import Windows, cut_windows, split_by_time
 from loadproof.schema import LEVELS
@@ -176,3 +176,16 @@ def test_a_home_that_uses_nothing_does_not_keep_1_that_lives_from_being_learnt_f
     model, lively = fitted(windows_of(both)), fitted(windows_of(both[:1]))
     np.testing.assert_array_equal(*(m.predict(windows_of(both[:1]).inputs).quantiles_kwh for m in (model, lively)))
     assert (model.predict(windows_of(alone).inputs).mean_kwh == 0).all()
+
+
+def test_a_state_restored_forecasts_equally_and_another_season_s_is_refused():
+    windows = windows_of(np.random.default_rng(7).gamma(1.0, 0.3, (2, 48 * 30)))
+    model, restored = fitted(windows), SeasonalNaive()
+    restored.restore(model.state())
+    ours, theirs = (m.predict(windows.inputs) for m in (model, restored))
+    np.testing.assert_array_equal(ours.quantiles_kwh, theirs.quantiles_kwh)
+    for strange in (model.state()._replace(arrays={}), fitted(windows, 336).state()):
+        with pytest.raises(SchemaError, match=r"not that of seasonal_naive, or damaged; train it again"):
+            SeasonalNaive().restore(strange)
+    with pytest.raises(NotFittedError, match="call fit"):
+        SeasonalNaive().state()

@@ -22,7 +22,7 @@ from loadproof.evaluation.report_words import DATASETS, REASONS, count_words, fi
 from loadproof.schema import FORECASTS, METRICS, Dataset, Reason
 
 VOID = {"meta", "wbr", "br", "link", "img", "input", "hr"}
-ANCHORS = ["summary", "ingest", "coverage", "typical", "forecasts", "metrics", "calibration", "errors"]
+ANCHORS = ["summary", "ingest", "coverage", "typical", "forecasts", "metrics", "models", "calibration", "errors"]
 
 
 class Page(HTMLParser):
@@ -109,7 +109,8 @@ def test_the_libraries_stand_in_the_page_once_and_it_stays_small(html):
 
 def test_every_chart_is_drawn_without_an_error(html):
     specs = specs_of(html)
-    assert len(specs) == 20  # 1 year, 2 of coverage, 2 seasons of day and week, 3 fans, 6 of metrics, 4 of errors
+    # 1 year, 2 of coverage, 2 seasons of day and week, 3 fans, 6 of metrics, 2 fans side by side, 4 of errors
+    assert len(specs) == 22
     for spec in specs:
         assert vl_convert.vegalite_to_svg(spec).startswith("<svg")
 
@@ -295,7 +296,7 @@ def test_two_datasets_have_figures_of_their_own(content):
         )
     )
     text = said(page)
-    assert len(specs_of(page)) == 40
+    assert len(specs_of(page)) == 44
     assert "Forecasts by sharp: Low Carbon London" in text
     assert "Forecasts by sharp: SSEN low-voltage feeders" in text
     assert "Spread of MASE over feeders: SSEN low-voltage feeders" in text

@@ -15,7 +15,7 @@ __all__ = ["ConstantDetector", "RandomDetector"]
 
 def _draw(seed: int, entity: str, day_us: int, steps: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     digest = hashlib.blake2b(f"{seed} {entity} {day_us}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big"))).random(steps)
+    return np.random.default_rng(int.from_bytes(digest, "big")).random(steps)
 
 
 class RandomDetector(Detector):

@@ -5,9 +5,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.errors import ConfigError, NotFittedError
+from loadproof.errors import ConfigError, NotFittedError, SchemaError
 from loadproof.features.windows import KNOWN_NAMES, Inputs, Windows
-from loadproof.forecaster import FitReport, Forecast, Forecaster, make_forecast
+from loadproof.forecaster import FitReport, Forecast, Forecaster, ModelState, make_forecast
 from loadproof.schema import LEVELS
 
 __all__ = ["MIN_SCALE_KWH", "SeasonalNaive", "home_scale", "mean_known"]
@@ -149,8 +149,28 @@ class SeasonalNaive(Forecaster):
 
     def predict(self, inputs: Inputs) -> Forecast:
         """Forecast every window; ``how`` names the source of a value that its season lacks."""
+        spread_of_hour = self._known()
+        values = _seasonal_values(inputs, self.season_steps)
+        spread = home_scale(inputs)[:, None, None] * spread_of_hour[_half_hours(inputs)]  # (N, H, Q)
+        return make_forecast(values.kwh[..., None] + spread, LEVELS, values.kwh, how=values.how, hows=_HOWS)
+
+    def state(self) -> ModelState:
+        """Return the season and the spread of its residuals."""
+        return ModelState({"season_steps": self.season_steps}, {"spread": self._known()}, {})
+
+    def restore(self, state: ModelState) -> None:
+        """Become what ``state`` says, as if fitted.
+
+        Raises:
+            SchemaError: When the state is of another season or of another forecaster, or damaged.
+        """
+        spread = state.arrays.get("spread")
+        fits = spread is not None and spread.shape == (_HALF_HOURS, len(LEVELS)) and bool(np.isfinite(spread).all())
+        if spread is None or not fits or state.knobs.get("season_steps") != self.season_steps:
+            raise SchemaError(f"the state is not that of {self.name}, or damaged; train it again")
+        self._spread = np.asarray(spread, dtype=np.float32)
+
+    def _known(self) -> NDArray[np.float32]:
         if self._spread is None:
             raise NotFittedError(f"{self.name} was not fitted; call fit first")
-        values = _seasonal_values(inputs, self.season_steps)
-        spread = home_scale(inputs)[:, None, None] * self._spread[_half_hours(inputs)]  # (N, H, Q)
-        return make_forecast(values.kwh[..., None] + spread, LEVELS, values.kwh, how=values.how, hows=_HOWS)
+        return self._spread

@@ -9,27 +9,16 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from loadproof import __version__
-from loadproof.baselines import BASELINES
-from loadproof.cli.ingest import ingest_app, ingest_samples
-from loadproof.cli.options import (
-    DEFAULTS,
-    DERIVED_ROOT,
-    SAMPLES_ROOT,
-    DatasetOption,
-    OutputDir,
-    ProcessedRoot,
-    UseSamples,
-    sample_mode,
-)
-from loadproof.cli.show import bar, console, errors, print_error, show_metrics, show_readings
-from loadproof.config import Environment, ForecastConfig, build_section, read_config
-from loadproof.errors import ConfigError, LoadproofError
+from loadproof.cli.forecasting import backtest_command, forecast_command, train_command
+from loadproof.cli.ingest import ingest_app
+from loadproof.cli.options import DEFAULTS, DERIVED_ROOT, SAMPLES_ROOT, DatasetOption, OutputDir, ProcessedRoot
+from loadproof.cli.show import bar, console, errors, print_error, show_metrics
+from loadproof.config import Environment, read_config
+from loadproof.errors import LoadproofError
 from loadproof.ingestion.sources import Downloadable
 from loadproof.store import Store
 
 __all__ = ["app", "main"]
-
-KNOBS = DEFAULTS.forecast
 
 app = typer.Typer(
     help="Forecasts and alerts from half-hourly smart-meter data that hold when things go wrong.",
@@ -104,43 +93,9 @@ def download_command(
     console.print(f"{source}: {to / source}", soft_wrap=True)
 
 
-@app.command("forecast")
-def forecast_command(
-    *,
-    dataset: DatasetOption = "lcl",
-    model: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(BASELINES)}; repeat for more.")] = None,
-    horizon: Annotated[int, typer.Option(min=1, max=336, help="Half hours ahead.")] = KNOBS.horizon_steps,
-    valid_from: Annotated[str, typer.Option(help="First UK day of the validation block.")] = str(KNOBS.valid_from),
-    test_from: Annotated[str, typer.Option(help="First UK day of the test block.")] = str(KNOBS.test_from),
-    test_until: Annotated[str, typer.Option(help="First UK day after the test block.")] = str(KNOBS.test_until),
-    processed_root: ProcessedRoot = DEFAULTS.data.processed_root,
-    output_dir: OutputDir = DERIVED_ROOT,
-    use_samples: UseSamples = None,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of all chance.")] = DEFAULTS.seed,
-) -> None:
-    """Forecast ahead from each UK midnight of the test block, and judge the forecasts.
-
-    Example: loadproof forecast --dataset lcl --model seasonal_naive --horizon 48
-    """
-    from loadproof.runner.forecast import evaluate, forecast
-
-    store = Store(processed_root)
-    mode, summary = sample_mode(use_samples, f"readings come from {processed_root}"), store.read_summary(dataset)
-    if mode == "samples" and not summary:
-        show_readings(ingest_samples(store), processed_root)
-    elif use_samples and summary and summary["mode"] != "samples":
-        raise ConfigError(
-            f"{processed_root}: holds real readings and no samples; name another folder with --processed-root, "
-            "or pass --no-use-samples"
-        )
-    knobs = build_section(
-        ForecastConfig, horizon_steps=horizon, valid_from=valid_from, test_from=test_from, test_until=test_until
-    )
-    models = list(dict.fromkeys(model or ["seasonal_naive"]))
-    forecast(store, dataset, models, output_dir, knobs=knobs, seed=seed, track=bar)
-    rows = evaluate(store, dataset, output_dir, knobs=knobs, judging=DEFAULTS.evaluation, seed=seed, track=bar)
-    show_metrics(rows)
-    console.print(f"forecasts and metrics: {output_dir}", soft_wrap=True)
+app.command("train")(train_command)
+app.command("forecast")(forecast_command)
+app.command("backtest")(backtest_command)
 
 
 @app.command("report")

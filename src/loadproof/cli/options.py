@@ -2,12 +2,12 @@
 
 import logging
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, get_args
 
 import typer
 
 from loadproof.config import Environment, ExperimentConfig, SampleMode
-from loadproof.errors import SourceError
+from loadproof.errors import ConfigError, SourceError
 from loadproof.schema import Dataset
 
 __all__ = [
@@ -15,14 +15,21 @@ __all__ = [
     "DEFAULTS",
     "DERIVED_ROOT",
     "SAMPLES_ROOT",
+    "ConfigOption",
     "DatasetOption",
+    "Device",
+    "DeviceOption",
     "InputRoot",
     "MaxRejected",
+    "ModelsRoot",
     "OutputDir",
     "OutputRoot",
     "ProcessedRoot",
+    "ProcessedRootOption",
+    "SeedOption",
     "Strict",
     "UseSamples",
+    "choose_device",
     "choose_input",
     "sample_mode",
 ]
@@ -45,6 +52,17 @@ UseSamples = Annotated[
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Fail on the first part that cannot be read; take no others.")]
 ProcessedRoot = Annotated[Path, typer.Option(help="Folder of the readings.")]
+ProcessedRootOption = Annotated[
+    Path | None,
+    typer.Option(help=f"Folder of the readings; default: the config's, else {DEFAULTS.data.processed_root}."),
+]
+ModelsRoot = Annotated[Path, typer.Option(help="Folder of the model folders.")]
+ConfigOption = Annotated[Path | None, typer.Option(help="The experiment's knobs; default: those built in.")]
+SeedOption = Annotated[
+    int | None, typer.Option(min=0, help=f"The seed of all chance; default: the config's, else {DEFAULTS.seed}.")
+]
+Device = Literal["cpu", "cuda"]
+DeviceOption = Annotated[Device | None, typer.Option(help="Where networks run; default: DEVICE, else cpu.")]
 OutputDir = Annotated[Path, typer.Option(help="Folder of the run: forecasts, metrics, report.")]
 DatasetOption = Annotated[Dataset, typer.Option(help="Whose readings.")]
 MaxRejected = Annotated[float, typer.Option(min=0, max=1, help="Fail when more than this share of rows is set aside.")]
@@ -65,3 +83,15 @@ def choose_input(input_root: Path, use_samples: bool | None) -> tuple[Path, str]
             f"{SAMPLES_ROOT}: is not here; run 'loadproof sample' to write the samples, or pass --no-use-samples"
         )
     return (SAMPLES_ROOT if mode == "samples" else input_root), mode
+
+
+def choose_device(flag: Device | None) -> str:
+    """Return the flag's device, else the environment's, else the processor.
+
+    Raises:
+        ConfigError: If the environment names no device.
+    """
+    chosen = flag or Environment().device
+    if chosen not in get_args(Device):
+        raise ConfigError(f"DEVICE={chosen}: is no device; set it to one of {', '.join(get_args(Device))}")
+    return chosen

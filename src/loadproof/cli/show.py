@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.box import SIMPLE
@@ -13,7 +13,27 @@ from rich.table import Table
 from loadproof.runner.ingest import IngestReport
 from loadproof.runner.weather import WeatherReport
 
-__all__ = ["bar", "console", "errors", "print_error", "show_broken", "show_ingest", "show_metrics", "show_readings"]
+if TYPE_CHECKING:  # what only some commands need is not imported by all
+    from loadproof.runner.backtest import BoardReport
+    from loadproof.runner.predict import Prediction
+    from loadproof.runner.train import TrainReport
+
+__all__ = [
+    "bar",
+    "console",
+    "errors",
+    "print_error",
+    "show_board",
+    "show_broken",
+    "show_ingest",
+    "show_metrics",
+    "show_outlooks",
+    "show_readings",
+    "show_training",
+]
+
+MOST_SHOWN: Final = 20
+"""A terminal shows so many homes; the table on disk holds all."""
 
 console, errors = Console(), Console(stderr=True)
 if not console.is_terminal:
@@ -91,3 +111,60 @@ def _figure(row: Mapping[str, Any], *, bounds: bool) -> str:
     if row["low"] is None or not bounds:
         return f"{row['value']:.3f}"
     return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def show_training(done: "TrainReport") -> None:
+    """Print how a model came about and where it lies."""
+    said = {
+        "trained": "trained",
+        "continued": "trained on from its weights",
+        "kept": "of the same data and knobs, kept",
+    }
+    windows = f", {done.fit.train_windows:,} windows, {done.fit.valid_windows:,} to validate" if done.fit else ""
+    console.print(f"{done.model}: {said[done.how]}{windows}", soft_wrap=True)
+    console.print(f"model: {done.folder}", soft_wrap=True)
+
+
+def show_outlooks(said: "Prediction") -> None:
+    """Print a row a home: the energy ahead, the peak with its band, and by what fallbacks it was forecast."""
+    table = Table(title=f"{said.model}, from {said.t0_utc:%Y-%m-%d %H:%M} UTC", title_justify="left", box=SIMPLE)
+    for header in ("home", "kWh in all", "peak, UK time", "median", "80 % band", "how"):
+        table.add_column(header, justify="left" if header in ("home", "how") else "right")
+    for one in said.outlooks[:MOST_SHOWN]:
+        table.add_row(
+            one.entity_id,
+            f"{one.total_kwh:.2f}",
+            f"{one.peak_local:%a %d %b %H:%M}",
+            f"{one.peak_kwh:.3f}",
+            f"{one.peak_low_kwh:.3f} to {one.peak_high_kwh:.3f}",
+            ", ".join(f"{name} {count}/{one.steps}" for name, count in one.fallbacks.items()) or "plainly",
+        )
+    console.print(table)
+    if more := len(said.outlooks) - MOST_SHOWN:
+        console.print(f"and {more} more in the table") if more > 0 else None
+    if said.left_out:
+        console.print(f"left out, for less than a day's worth of readings: {len(said.left_out)}")
+    console.print(f"forecasts: {said.path}", soft_wrap=True)
+
+
+def show_board(done: "BoardReport") -> None:
+    """Print the board's rows over all homes, and how many records were made."""
+    keys = {"split": "split", "level_of_aggregation": "level", "arm": "arm", "data_lag_steps": "lag",
+            "subject": "model", "variant": "variant"}  # fmt: skip
+    shown = {"pinball_scaled": "2 x pinball / load", "pinball_ratio_to:persistence_ensemble": "to persistence",
+             "coverage_80": "in 80 % band", "nrmse_median": "median NRMSE", "rps_median": "median RPS"}  # fmt: skip
+    lines: dict[tuple[str, ...], dict[str, float]] = {}
+    for row in done.rows:
+        if row["entity_id"] is None and row["slice"] == "all" and row["metric"] in shown:
+            key = tuple(str(row[name]) for name in keys)
+            lines.setdefault(key, {})[row["metric"]] = row["value"]
+    there = [name for name in shown if any(name in cells for cells in lines.values())]
+    table = Table(title="the board, over all homes", title_justify="left", box=SIMPLE)
+    for header in keys.values():
+        table.add_column(header, no_wrap=header == "model")
+    for name in there:
+        table.add_column(shown[name], justify="right")
+    for key, cells in lines.items():
+        table.add_row(*key, *(f"{cells[name]:.3f}" if name in cells else "" for name in there))
+    console.print(table)
+    console.print(f"{done.planned} jobs: {done.made} made, {done.kept} kept, {done.seconds:.0f} s")

@@ -100,7 +100,7 @@ class Seen(NamedTuple):
 
     def take(self, mask: NDArray[np.bool_]) -> "Seen":
         """Return those that ``mask (M,)`` picks."""
-        return Seen(*(column[mask] for column in self))
+        return Seen._make(column[mask] for column in self)
 
     def and_then(self, other: "Seen") -> "Seen":
         """Return these, then those of ``other``."""

@@ -72,4 +72,4 @@ def to_energy(places: NDArray[np.float64], quantiles_kwh: NDArray[np.float32]) -
     low = ruler.knots[..., :1] + (places - NORMAL_SCORES[0]) * ruler.below[..., None]
     high = ruler.knots[..., -1:] + (places - NORMAL_SCORES[-1]) * ruler.above[..., None]
     energy = np.where(places < NORMAL_SCORES[0], low, np.where(places > NORMAL_SCORES[-1], high, within))
-    return np.maximum(energy, 0)
+    return np.asarray(np.maximum(energy, 0))

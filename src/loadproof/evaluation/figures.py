@@ -249,11 +249,11 @@ def typical_week(week: pl.DataFrame, season: str) -> Figure:
     return layered(midnights, _band_and_mean(rows, x, top), height=180).properties(title=season)
 
 
-def fan_chart(fan: Fan, t0_utc: dt.datetime) -> Figure:
+def fan_chart(fan: Fan, t0_utc: dt.datetime, *, top: float | None = None) -> Figure:
     """Draw one forecast as nested 50, 80 and 90 % bands with its median, the truth, and what is missing.
 
     Time is the UK clock as it stood at t0, so that no hour is drawn twice when the clocks change. The page leaves out
-    what lies before ``narrow_from`` where the screen is narrow.
+    what lies before ``narrow_from`` where the screen is narrow. Charts that share ``top``, kWh, share their scale.
     """
     shift = t0_utc.astimezone(ZoneInfo(UK_ZONE)).utcoffset() or dt.timedelta()
     levels = [column for column in fan.bands.columns if column.startswith("q_")]
@@ -274,12 +274,12 @@ def fan_chart(fan: Fan, t0_utc: dt.datetime) -> Figure:
         # An empty layer has no extent, of which Vega complains.
         *([alt.Chart(gaps).mark_rect(style="gap").encode(x=x, x2="until:T")] if gaps.height else []),
         *[
-            base.mark_area(style=f"band{share}", interpolate="monotone").encode(y=_kwh(low), y2=f"{high}:Q")
+            base.mark_area(style=f"band{share}", interpolate="monotone").encode(y=_kwh(low, top), y2=f"{high}:Q")
             for share, low, high in ((90, "q05", "q95"), (80, "q1", "q9"), (50, "q25", "q75"))
         ],
-        base.mark_line(style="median", interpolate="monotone").encode(y=_kwh("q5")),
+        base.mark_line(style="median", interpolate="monotone").encode(y=_kwh("q5", top)),
         alt.Chart(origin).mark_rule(style="origin").encode(x=x),
-        alt.Chart(truth).mark_line(style="truth").encode(x=x, y=_kwh("kwh"), detail="run:N"),
+        alt.Chart(truth).mark_line(style="truth").encode(x=x, y=_kwh("kwh", top), detail="run:N"),
     ]
     narrow_from = (t0_utc + shift - NARROW_CONTEXT).strftime(_STAMP)
     return layered(*layers, height=250).properties(usermeta={"narrow_from": narrow_from})

@@ -69,20 +69,23 @@ def _tips(unit_format: str) -> list[alt.Tooltip]:
     ]
 
 
-def metric_points(rows: pl.DataFrame, order: list[str], title: str) -> Figure:
+def metric_points(rows: pl.DataFrame, order: list[str], title: str, *, ideal: float | None = None) -> Figure:
     """Draw one pooled metric as a point per model with its 95 % interval as a whisker.
 
     Args:
         rows: ``subject, value, low, high``, one per model.
         order: Models from top to bottom.
         title: The axis title, with its unit.
+        ideal: Where to draw a dashed rule, if anywhere.
     """
     base = alt.Chart(_named(rows)).encode(y=_rows(order), color=_color(order))
     whiskers = base.transform_filter("isValid(datum.low)").mark_rule(style="whisker")
+    mark = alt.Chart(pl.DataFrame({"value": [ideal]})).mark_rule(style="ideal").encode(x=_x("value", title))
     return layered(
+        *([mark] if ideal is not None else []),
         whiskers.encode(x=_x("low", title), x2="high:Q"),
         base.mark_point(style="point").encode(x=_x("value", title), tooltip=_tips(".4f")),
-        height=30 * len(order),
+        height=30 * rows["subject"].n_unique(),
     )
 
 

@@ -11,10 +11,11 @@ import polars as pl
 
 from loadproof.evaluation.aggregates import COUNTS, count_readings, coverage_by_day, profile_seasons, profile_year
 from loadproof.evaluation.aggregates_forecasts import cut_fan, list_models, score_windows, select_windows
-from loadproof.evaluation.aggregates_scores import overall, pick_level
+from loadproof.evaluation.aggregates_scores import overall, pick_level, rank_models
 from loadproof.evaluation.report_chapters import summary_chapter
 from loadproof.evaluation.report_chapters_ingest import ingest_chapter
 from loadproof.evaluation.report_chapters_load import coverage_chapter, typical_chapter
+from loadproof.evaluation.report_chapters_models import Beside, models_chapter
 from loadproof.evaluation.report_chapters_scores import (
     Example,
     calibration_chapter,
@@ -80,6 +81,21 @@ def _examples(forecasts: pl.LazyFrame, readings: pl.LazyFrame, metrics: pl.DataF
     return examples
 
 
+def _beside(
+    forecasts: pl.LazyFrame, readings: pl.LazyFrame, metrics: pl.DataFrame, examples: list[Example]
+) -> list[Beside]:
+    """Return the median window of each dataset's best model as all models forecast it, best model first."""
+    days, known = [], list_models(forecasts)
+    order = [model for model in rank_models(metrics) if model in known] or known
+    for window in [example.pick.window for example in examples if example.pick.kind == "median"]:
+        mine = forecasts.filter(entity_id=pl.lit(window.entity_id), t0_utc=pl.lit(window.t0_utc))
+        scored = {model: score_windows(mine, readings, model) for model in order}
+        losses = {model: rows["crps_kwh"].item() for model, rows in scored.items() if rows.height == 1}
+        windows = [window._replace(model=model, crps_kwh=loss) for model, loss in losses.items()]
+        days.append(Beside(windows, [cut_fan(mine, readings, one) for one in windows]))
+    return days
+
+
 def _lacking(content: ReportContent) -> str:
     if content.forecasts is None:
         return "No forecasts were given to this page, so it has none to show."
@@ -95,10 +111,12 @@ def build_report(content: ReportContent) -> str:
     counts = count_readings(readings) if readings is not None else pl.DataFrame(schema=COUNTS)
     days = profiles = year = None
     examples: list[Example] = []
+    beside: list[Beside] = []
     if readings is not None and counts.height:
         days, profiles, year = coverage_by_day(readings), profile_seasons(readings), profile_year(readings)
         if content.forecasts is not None:
             examples = _examples(content.forecasts, readings, metrics)
+            beside = _beside(content.forecasts, readings, metrics, examples)
     chapters = [
         summary_chapter(content.summaries, counts, year, metrics, content.provenance),
         ingest_chapter(content.summaries),
@@ -106,6 +124,7 @@ def build_report(content: ReportContent) -> str:
         typical_chapter(profiles),
         forecasts_chapter(examples, _lacking(content)),
         metrics_chapter(metrics),
+        models_chapter(metrics, beside),
         calibration_chapter(metrics),
         errors_chapter(metrics),
     ]

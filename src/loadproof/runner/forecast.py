@@ -1,28 +1,25 @@
 """From readings to forecast tables, and from forecast tables to metrics. Judging never meets a model."""
 
-import datetime as dt
-import hashlib
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from loadproof import __version__
-from loadproof.baselines import BASELINES
 from loadproof.baselines.persistence import PersistenceEnsemble
-from loadproof.config import EvaluationConfig, ForecastConfig
-from loadproof.errors import ConfigError
+from loadproof.config import EvaluationConfig, ExperimentConfig, ForecastConfig
 from loadproof.evaluation.backtest import run_backtest
 from loadproof.evaluation.comparison import compare_models
+from loadproof.evaluation.coverage import after_gap, home_sizes, score_coverage
 from loadproof.evaluation.metrics import score_sums, seasonal_scale
 from loadproof.evaluation.sums import sum_scores
-from loadproof.features.calendar import local_midnights
-from loadproof.features.panel import Panel, panel_from_readings
-from loadproof.features.windows import Split, cut_truth, cut_windows, split_by_time
-from loadproof.forecaster import forecast_from_table, forecast_table
+from loadproof.features.windows import Split, cut_truth
+from loadproof.forecaster import Forecast, forecast_from_table, forecast_table
+from loadproof.runner.blocks import Surroundings, cut_blocks, data_facts, read_all, read_surroundings
+from loadproof.runner.forecasters import AT_ONCE, builder_of
 from loadproof.runner.track import Track, no_track
+from loadproof.runner.train import fit_or_read
 from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
@@ -30,6 +27,9 @@ from loadproof.store import Store
 __all__ = ["ForecastReport", "evaluate", "forecast"]
 
 logger = logging.getLogger(__name__)
+
+HELD: Final = ("all", "season", "size", "after_gap")
+"""By what coverage is told apart, besides the half hour."""
 
 
 @dataclass(frozen=True)
@@ -51,25 +51,35 @@ def forecast(
     models: Sequence[str],
     output_dir: Path,
     *,
-    knobs: ForecastConfig,
-    seed: int,
+    config: ExperimentConfig,
+    models_root: Path,
+    device: str = "cpu",
     track: Track = no_track,
 ) -> ForecastReport:
     """Backtest models day-ahead over the test block and write a forecast table each, and ``run.json``.
 
+    A model that learns is taken from ``models_root`` where it is of the same data and knobs, else trained and kept; its
+    quantiles are calibrated as the config says. Naive models are left as they are.
+
     Raises:
         ConfigError: If a model is unknown, or the blocks lie outside the data.
     """
-    unknown = [model for model in models if model not in BASELINES]
-    if unknown:
-        raise ConfigError(f"no model is called {unknown[0]!r}; there are: {', '.join(sorted(BASELINES))}")
-    panel = _panel(store, dataset)
-    split, skipped = _split(panel, knobs)
-    identity = {"dataset": dataset, "knobs": knobs.model_dump(mode="json"), **_provenance(store, dataset, seed)}
+    for model in models:
+        builder_of(model)
+    surroundings = read_surroundings(store, config.features, seed=config.seed)
+    split, skipped = cut_blocks(read_all(store, dataset), config.forecast, surroundings)
+    identity = {
+        "dataset": dataset,
+        "knobs": config.forecast.model_dump(mode="json"),
+        "seed": config.seed,
+        "loadproof_version": __version__,
+        "processed_root": str(store.root),
+        **data_facts(store, dataset),
+    }
     earlier = _join_run(store, output_dir, identity)
     for name in track(models, "forecasting", len(models)):
-        result = run_backtest(BASELINES[name](), split, rng=rng_for(seed, f"forecast/{name}"))
-        table = forecast_table(name, result.forecast, split.test.inputs)
+        judged = _forecast_of(store, dataset, name, models_root, split, surroundings, config, device)
+        table = forecast_table(name, judged, split.test.inputs)
         store.write_forecasts(output_dir / "forecasts" / f"{name}.parquet", table)
     report = ForecastReport(
         dataset=dataset,
@@ -84,13 +94,30 @@ def forecast(
     return report
 
 
+def _forecast_of(
+    store: Store, dataset: Dataset, name: str, models_root: Path, split: Split, surroundings: Surroundings,
+    config: ExperimentConfig, device: str,
+) -> Forecast:  # fmt: skip
+    """Return one model's forecast of the test block."""
+    if name in AT_ONCE:
+        return run_backtest(builder_of(name)(config), split, rng=rng_for(config.seed, f"forecast/{name}")).forecast
+    fitted = fit_or_read(
+        store, dataset, name, models_root, split=split, surroundings=surroundings, config=config, device=device
+    )
+    # An adaptive calibration follows the truths of earlier windows as they are published, and no others.
+    return fitted.calibration.apply(
+        fitted.forecaster.predict(split.test.inputs), split.test.inputs, split.test.truth_kwh
+    )
+
+
 def evaluate(
     store: Store, dataset: Dataset, output_dir: Path, *, knobs: ForecastConfig, judging: EvaluationConfig, seed: int,
     track: Track = no_track,
 ) -> Sequence[dict[str, Any]]:  # fmt: skip
     """Judge every forecast table below ``output_dir`` and write the metrics; return the overall rows."""
-    panel = _panel(store, dataset)
+    panel = read_all(store, dataset)
     scales = seasonal_scale(panel, until=knobs.valid_from)
+    sizes = home_sizes(panel, until=knobs.valid_from, edges_from=panel.entities)
     tables = store.forecast_tables(output_dir / "forecasts")
     judged, overall = [], []
     for table in track(tables, "judging", len(tables)):
@@ -100,6 +127,13 @@ def evaluate(
         draws = judging.bootstrap_draws
         judged.append(score_sums(sums, dataset=dataset, draws=draws, rng=rng_for(seed, "evaluate")))
         overall.append(sums.over_all_times())
+        gaps = after_gap(panel, rows.entity, rows.t0, data_lag_steps=knobs.data_lag_steps)
+        held = score_coverage(
+            rows, truth, interval_mins=panel.interval_mins, sizes=sizes, gaps=gaps, dataset=dataset, kinds=HELD,
+            draws=draws, rng=rng_for(seed, "coverage"),
+        )  # fmt: skip
+        # What is over all times and homes stands in the sums' metrics already, but for the count of homes.
+        judged.append(held.filter((held["slice"] != "all") | held["metric"].str.starts_with("homes_within")))
     if overall:
         bar, rng = [PersistenceEnsemble.name], rng_for(seed, "compare")
         judged.append(compare_models(overall, dataset=dataset, against=bar, draws=judging.bootstrap_draws, rng=rng))
@@ -117,39 +151,3 @@ def _join_run(store: Store, output_dir: Path, identity: dict[str, Any]) -> list[
     if cleared := store.clear_run(output_dir):
         logger.info("%s: held a run of other data or knobs, of which %d file(s) are removed", output_dir, cleared)
     return []
-
-
-def _panel(store: Store, dataset: Dataset) -> Panel:
-    columns = ["entity_id", "ts_utc", "interval_mins", "energy_kwh"]
-    return panel_from_readings(store.scan_readings(dataset).select(columns).collect())
-
-
-def _split(panel: Panel, knobs: ForecastConfig) -> tuple[Split, Any]:
-    first = panel.start.astype(dt.datetime).replace(tzinfo=dt.UTC)
-    windows = cut_windows(
-        panel,
-        context_steps=knobs.context_steps,
-        horizon_steps=knobs.horizon_steps,
-        origins=local_midnights(first, knobs.test_until),
-        data_lag_steps=knobs.data_lag_steps,
-    )
-    split = split_by_time(windows, valid_from=knobs.valid_from, test_from=knobs.test_from, test_until=knobs.test_until)
-    for block, name in ((split.train, "before valid_from"), (split.test, "between test_from and test_until")):
-        if not len(block):
-            raise ConfigError(
-                f"no window lies {name} ({knobs.valid_from}, {knobs.test_from} to {knobs.test_until}); the readings "
-                f"begin on {first:%Y-%m-%d}: set the blocks inside the data"
-            )
-    return split, windows.skipped
-
-
-def _provenance(store: Store, dataset: Dataset, seed: int) -> dict[str, Any]:
-    summary = store.read_summary(dataset) or {"sources": [], "mode": "unknown"}
-    digests = json.dumps([source["sha256"] for source in summary["sources"]])
-    return {
-        "seed": seed,
-        "loadproof_version": __version__,
-        "mode": summary["mode"],
-        "processed_root": str(store.root),
-        "data_sha256": hashlib.sha256(digests.encode()).hexdigest(),
-    }

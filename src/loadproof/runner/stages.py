@@ -1,25 +1,38 @@
 """The stages of the pipeline, each a function of ``params.yaml`` alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from loadproof.baselines import BASELINES
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.lcl import LCLIngestor
 from loadproof.ingestion.ukdale import UKDALEIngestor
+from loadproof.runner.features import write_features
 from loadproof.runner.forecast import evaluate, forecast
+from loadproof.runner.forecasters import FORECASTERS
 from loadproof.runner.ingest import IngestReport, ingest
 from loadproof.runner.report import report
 from loadproof.runner.ssen import Remote, ingest_ssen
 from loadproof.runner.track import Track, no_track
+from loadproof.runner.weather import ingest_weather
 from loadproof.store import Store
 
 __all__ = ["STAGES", "StageName", "run_stage"]
 
-StageName = Literal["ingest_lcl", "ingest_ukdale", "ingest_ssen", "train_baselines", "evaluate_models"]
+StageName = Literal[
+    "ingest_lcl",
+    "ingest_ukdale",
+    "ingest_ssen",
+    "feature_engineering",
+    "train_baselines",
+    "train_custom",
+    "evaluate_models",
+]
+
+CUSTOM: Final = ("patchtst",)
+"""Models of our own, which a stage of their own trains; all others are baselines."""
 
 
 def ingest_lcl(config: ExperimentConfig, track: Track) -> str:
@@ -42,11 +55,32 @@ def ingest_ssen_files(config: ExperimentConfig, track: Track) -> str:
     return _say(done)
 
 
+def feature_engineering(config: ExperimentConfig, track: Track) -> str:
+    """The feature table of Low Carbon London, and the weather if the features want it."""
+    store, data = Store(config.data.processed_root), config.data
+    if config.features.weather != "none":
+        ingest_weather(
+            data.input_root, store, mode=data.input_kind, max_rejected_share=data.max_rejected_share, strict=True,
+            track=track,
+        )  # fmt: skip
+    done = write_features(store, "lcl", config=config)
+    return f"{done.rows:,} rows of {len(done.names)} features in {done.folder}"
+
+
 def train_baselines(config: ExperimentConfig, track: Track) -> str:
-    """Every baseline's forecast table."""
+    """Every baseline's forecast table, and the folders of those that learn."""
+    return _train([name for name in FORECASTERS if name not in CUSTOM], config, track)
+
+
+def train_custom(config: ExperimentConfig, track: Track) -> str:
+    """The same of the models of our own."""
+    return _train(CUSTOM, config, track)
+
+
+def _train(models: Sequence[str], config: ExperimentConfig, track: Track) -> str:
     done = forecast(
-        Store(config.data.processed_root), "lcl", sorted(BASELINES), config.data.derived_root,
-        knobs=config.forecast, seed=config.seed, track=track,
+        Store(config.data.processed_root), "lcl", [name for name in models if name in FORECASTERS],
+        config.data.derived_root, config=config, models_root=config.data.derived_root / "models", track=track,
     )  # fmt: skip
     return f"{len(done.models)} models, {done.test_windows:,} windows each"
 
@@ -73,7 +107,9 @@ STAGES: Final[dict[StageName, Callable[[ExperimentConfig, Track], str]]] = {
     "ingest_lcl": ingest_lcl,
     "ingest_ukdale": ingest_ukdale,
     "ingest_ssen": ingest_ssen_files,
+    "feature_engineering": feature_engineering,
     "train_baselines": train_baselines,
+    "train_custom": train_custom,
     "evaluate_models": evaluate_models,
 }
 

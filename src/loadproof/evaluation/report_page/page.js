@@ -50,6 +50,7 @@
         gap: { color: token("gap"), opacity: 0.28 },
         origin: { color: soft, strokeWidth: 1.2, strokeDash: [3, 3] },
         ideal: { color: soft, strokeWidth: 1.2, strokeDash: [4, 4] },
+        edge: { color: soft, strokeWidth: 0.8, strokeOpacity: 0.55 },
         whisker: { strokeWidth: 2.4, strokeOpacity: 0.55, strokeCap: "round" },
         point: { filled: true, size: 85, opacity: 1, stroke: panel, strokeWidth: 1 },
         middle: { filled: true, size: 95, opacity: 1, color: ink, stroke: panel, strokeWidth: 1.5 },

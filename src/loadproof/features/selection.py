@@ -1,0 +1,56 @@
+"""Which readings a task wants: of whom, and of when; nothing else is read from disk."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from loadproof.features.calendar import Instants, local_midnights, to_instant
+from loadproof.features.panel import Panel, panel_from_readings
+
+__all__ = ["PANEL_COLUMNS", "as_datetime", "midnights_and", "read_panel", "read_span"]
+
+PANEL_COLUMNS: Final = ("entity_id", "ts_utc", "interval_mins", "energy_kwh")
+
+
+def read_panel(
+    readings: pl.LazyFrame, *, entities: Sequence[str] | None = None, since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> Panel | None:  # fmt: skip
+    """Return the readings of some entities and some time as a panel; None where there are none.
+
+    Args:
+        readings: Columns of ``READINGS``.
+        entities: Whose; None for all.
+        since: First interval start, UTC; None for the first there is.
+        until: First interval start no longer wanted, UTC.
+
+    Raises:
+        SchemaError: As :func:`panel_from_readings`.
+    """
+    wanted = [pl.col("entity_id").is_in(list(entities))] if entities is not None else []
+    wanted += [pl.col("ts_utc") >= since] if since is not None else []
+    wanted += [pl.col("ts_utc") < until] if until is not None else []
+    frame = readings.filter(*wanted).select(PANEL_COLUMNS).collect(engine="streaming")
+    return panel_from_readings(frame) if frame.height else None
+
+
+def read_span(readings: pl.LazyFrame, entity: str) -> tuple[dt.datetime, dt.datetime] | None:
+    """Return the first and the last interval start, UTC, of an entity's readings; None where it has none."""
+    mine = readings.filter(pl.col("entity_id") == entity)
+    span = mine.select(first=pl.col("ts_utc").min(), last=pl.col("ts_utc").max()).collect(engine="streaming")
+    first, last = span.row(0)
+    return (first, last) if first is not None else None
+
+
+def as_datetime(instant: np.datetime64) -> dt.datetime:
+    """Return a UTC instant as Python's own kind, with its zone."""
+    naive: dt.datetime = instant.astype("datetime64[us]").astype(dt.datetime)
+    return naive.replace(tzinfo=dt.UTC)
+
+
+def midnights_and(first: dt.datetime, last: dt.datetime) -> Instants:
+    """Return the UK midnights from ``first`` to before ``last``, and ``last`` itself."""
+    return np.append(local_midnights(first, last), to_instant(last))

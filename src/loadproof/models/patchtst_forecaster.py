@@ -1,0 +1,285 @@
+"""PatchTST as a forecaster: windows in, quantiles out; it goes on from its weights, and names its fallbacks."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from loadproof.config import PatchTSTConfig, build_section
+from loadproof.errors import ConfigError, NotFittedError, SchemaError
+from loadproof.features.windows import Inputs, Windows
+from loadproof.forecaster import FitReport, Forecast, Forecaster, ModelState, make_forecast
+from loadproof.models.covariates import Covariates, encode, encoded_width, fit_covariates
+from loadproof.models.examples import Batch, ShiftedExamples, WindowExamples
+from loadproof.models.history import HOWS, SHORT_DAYS, look_back
+from loadproof.models.losses import pinball, squared
+from loadproof.models.patchtst import PatchTST
+from loadproof.models.training import Schedule, epochs, seeded
+from loadproof.schema import LEVELS
+
+__all__ = ["FLOOR_KWH", "PatchTSTForecaster"]
+
+FLOOR_KWH: Final = 1e-3
+"""A home below this mean per step stands still; its readings are not blown up to a scale of their own."""
+
+_HALF_HOUR_MINS: Final = 30
+_DAY_MINS: Final = 24 * 60
+_PREDICT_WINDOWS: Final = 1024
+_MEAN_WEIGHT: Final = 0.1
+"""How much the mean's squared error, in squares of the home's own level, counts beside the pinball loss."""
+_MAX_SQUARE: Final = 50.0
+"""A squared error counts at most this, so that one party does not outweigh a month of ordinary evenings."""
+
+
+class _Fitted(NamedTuple):
+    """What a fit fixes for good: inputs of any other kind are refused."""
+
+    lookback_steps: int
+    horizon_steps: int
+    interval_mins: int
+    typical_kwh: float  # mean truth of the training
+    covariates: Covariates
+
+
+def _steps(half_hours: int, interval_mins: int) -> int:
+    return max(half_hours * _HALF_HOUR_MINS // interval_mins, 1)
+
+
+def _day_steps(interval_mins: int) -> int:
+    if _DAY_MINS % interval_mins:
+        raise ConfigError(f"an interval of {interval_mins} minutes does not divide a day; resample to 30 or 60 minutes")
+    return _DAY_MINS // interval_mins
+
+
+def _learn(knobs: PatchTSTConfig, train: Windows) -> _Fitted:
+    """Return what the training windows fix, but for the weights."""
+    inputs = train.inputs
+    if not len(train) or np.isnan(train.truth_kwh).all():
+        raise ConfigError(f"{len(train)} training windows hold no truth; begin training earlier")
+    day = _day_steps(inputs.interval_mins)
+    context_steps = inputs.context_kwh.shape[1]
+    lookback = min(_steps(knobs.lookback_steps, inputs.interval_mins), context_steps) // day * day
+    if lookback < (least := max(SHORT_DAYS * day, 2 * _steps(knobs.patch_steps, inputs.interval_mins))):
+        raise ConfigError(f"a context of {context_steps} steps is too short; raise context_steps to {least} or more")
+    typical = max(float(np.nanmean(train.truth_kwh, dtype=np.float64)), FLOOR_KWH)
+    covariates = fit_covariates(inputs.known_names, inputs.by_origin().known)
+    return _Fitted(lookback, inputs.horizon_steps, inputs.interval_mins, typical, covariates)
+
+
+def _fingerprint(train: Windows, valid: Windows) -> str:
+    digest = hashlib.sha256()
+    for windows in (train, valid):
+        for values in (windows.inputs.context_kwh, windows.truth_kwh, windows.inputs.t0.astype(np.int64)):
+            digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+class PatchTSTForecaster(Forecaster):
+    """One network for all homes.
+
+    Args:
+        knobs: The network and its training.
+        device: Where it trains and predicts, ``cpu`` or ``cuda``; on the latter in bfloat16 where that is safe.
+        checkpoint_dir: Where a training leaves what it needs to go on after a kill; None leaves nothing.
+    """
+
+    name = "patchtst"
+
+    def __init__(self, knobs: PatchTSTConfig, *, device: str = "cpu", checkpoint_dir: Path | None = None) -> None:
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise ConfigError(f"device {device!r} is not there; take --device cpu")
+        self.knobs, self.device = knobs, torch.device(device)
+        self.checkpoint_dir = checkpoint_dir
+        self._fitted: _Fitted | None = None
+        self._network: PatchTST | None = None
+
+    def fit(self, train: Windows, valid: Windows, *, rng: np.random.Generator, anew: bool = False) -> FitReport:
+        """Learn from ``train``, keep the weights that are best on ``valid``; go on from the weights there are.
+
+        Args:
+            train: The windows to learn from.
+            valid: The windows to choose the epoch on; where there are none, the last epoch's weights are kept.
+            rng: The one source of chance.
+            anew: Whether to forget the weights and begin again.
+
+        Raises:
+            ConfigError: When there is nothing to learn from, or the windows do not fit the weights to go on from.
+        """
+        if anew or self._fitted is None or self._network is None:
+            fitted = _learn(self.knobs, train)
+            with seeded(rng):
+                network = self._build(fitted)
+        else:
+            fitted, network = self._fitted, self._network
+            self._require_fit(train.inputs, fitted)
+        examples = self._shifted(train, fitted)
+        judged = self._examples(valid if len(valid) else train.take(slice(0)), fitted)
+        path = self.checkpoint_dir / "patchtst.safetensors" if self.checkpoint_dir else None
+        identity = _fingerprint(train, valid) + self.knobs.model_dump_json() if path else ""
+        loss = _Loss(fitted.typical_kwh, self.device)
+        records = tuple(
+            {name: float(value) for name, value in record._asdict().items()}
+            for record in epochs(
+                network, examples, judged, loss, self._schedule(len(train)), rng=rng, path=path, identity=identity
+            )
+        )
+        if path:
+            path.unlink(missing_ok=True)
+        self._fitted, self._network = fitted, network.eval()
+        return FitReport(len(train), len(valid), records)
+
+    def predict(self, inputs: Inputs) -> Forecast:
+        """Forecast every window in batches; ``how`` names a history that is short, stale or older than the lookback.
+
+        Raises:
+            NotFittedError: When asked before ``fit``.
+            ConfigError: When the inputs are of another kind than those fitted upon, or a window has nothing observed.
+        """
+        fitted, network = self._require_fitted()
+        self._require_fit(inputs, fitted)
+        day = _day_steps(fitted.interval_mins)
+        seen = look_back(inputs, lookback_steps=fitted.lookback_steps, day_steps=day)
+        if not len(inputs):
+            empty = np.empty((0, fitted.horizon_steps, len(LEVELS)), dtype=np.float32)
+            return make_forecast(empty, LEVELS, empty[..., 0], hows=HOWS)
+        examples = self._to_examples(inputs, seen.context, np.empty((len(inputs), 0), dtype=np.float32), fitted)
+        outputs = []
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
+            for first in range(0, len(inputs), _PREDICT_WINDOWS):
+                index = torch.arange(first, min(first + _PREDICT_WINDOWS, len(inputs)), device=self.device)
+                batch = examples.batch(index)
+                outputs.append(network(batch.context, batch.past, batch.known).float().cpu().numpy())
+        out = np.concatenate(outputs)  # (N, H, 1 + Q)
+        return make_forecast(out[..., 1:], LEVELS, out[..., 0], how=seen.how[:, None], hows=HOWS)
+
+    def state(self) -> ModelState:
+        """Return knobs, what was fixed by the fit, and the weights."""
+        fitted, network = self._require_fitted()
+        knobs: dict[str, Any] = {
+            "patchtst": self.knobs.model_dump(mode="json"),
+            "lookback_steps": fitted.lookback_steps,
+            "horizon_steps": fitted.horizon_steps,
+            "interval_mins": fitted.interval_mins,
+            "typical_kwh": fitted.typical_kwh,
+            "known_names": list(fitted.covariates.names),
+        }
+        arrays = {f"network/{name}": value.cpu().numpy().copy() for name, value in network.state_dict().items()}
+        arrays |= {"covariates/mean": fitted.covariates.mean, "covariates/spread": fitted.covariates.spread}
+        return ModelState(knobs, arrays, {})
+
+    def restore(self, state: ModelState) -> None:
+        """Become what ``state`` says; its knobs take the place of those given.
+
+        Raises:
+            SchemaError: When the state is another forecaster's.
+        """
+        try:
+            knobs, arrays = state.knobs, state.arrays
+            names = tuple(knobs["known_names"])
+            covariates = Covariates(names, arrays["covariates/mean"], arrays["covariates/spread"])
+            sizes = (knobs["lookback_steps"], knobs["horizon_steps"], knobs["interval_mins"])
+            fitted = _Fitted(*sizes, knobs["typical_kwh"], covariates)
+            self.knobs = build_section(PatchTSTConfig, **knobs["patchtst"])
+            network = self._build(fitted)
+            weights = {
+                name.removeprefix("network/"): torch.from_numpy(np.array(value))
+                for name, value in arrays.items()
+                if name.startswith("network/")
+            }
+            network.load_state_dict(weights)
+        except (KeyError, TypeError, RuntimeError, ConfigError) as error:
+            raise SchemaError(f"the state is no {self.name}'s of this version ({error}); train it again") from error
+        self._fitted, self._network = fitted, network.eval()
+
+    @property
+    def _bf16(self) -> bool:
+        return self.device.type == "cuda"
+
+    def _schedule(self, epoch_examples: int) -> Schedule:
+        knobs = self.knobs
+        return Schedule(
+            epochs=knobs.epochs, batch=knobs.batch_windows, learning_rate=knobs.learning_rate,
+            patience=knobs.patience, weight_decay=knobs.weight_decay, bf16=self._bf16, compiled=knobs.compiled,
+            epoch_examples=epoch_examples,
+        )  # fmt: skip
+
+    def _build(self, fitted: _Fitted) -> PatchTST:
+        knobs, interval = self.knobs, fitted.interval_mins
+        features = encoded_width(fitted.covariates)
+        return PatchTST(
+            context_steps=fitted.lookback_steps, horizon_steps=fitted.horizon_steps, quantiles=len(LEVELS),
+            past_features=features, known_features=features, patch_steps=_steps(knobs.patch_steps, interval),
+            stride_steps=_steps(knobs.stride_steps, interval), width=knobs.width, heads=knobs.heads,
+            layers=knobs.layers, feedforward=knobs.feedforward, dropout=knobs.dropout, transform="root",
+            floor=FLOOR_KWH, day_steps=_day_steps(interval), head_width=knobs.head_width,
+        ).to(self.device)  # fmt: skip
+
+    def _examples(self, windows: Windows, fitted: _Fitted) -> WindowExamples:
+        context = windows.inputs.context_kwh[:, windows.inputs.context_kwh.shape[1] - fitted.lookback_steps :]
+        return self._to_examples(windows.inputs, context, windows.truth_kwh, fitted)
+
+    def _shifted(self, windows: Windows, fitted: _Fitted) -> ShiftedExamples:
+        """Return the training windows and what they hold of earlier origins, some hours apart."""
+        inputs, lookback = windows.inputs, fitted.lookback_steps
+        shifts = np.arange(self.knobs.shifts) * _day_steps(fitted.interval_mins) // self.knobs.shifts  # (R,)
+        step = np.timedelta64(inputs.interval_mins, "m")
+        earlier = [replace(inputs, t0=inputs.t0 - shift * step).by_origin() for shift in shifts]
+        past, known = (
+            np.stack([encode(fitted.covariates, x) for x in features])  # (R, O, L, G), (R, O, H, G)
+            for features in ([some.past[:, -lookback:] for some in earlier], [some.known for some in earlier])
+        )
+        values = np.concatenate([inputs.context_kwh, windows.truth_kwh], axis=1)  # (N, C + H)
+        tensors = [torch.from_numpy(x).to(self.device) for x in (values, earlier[0].at, shifts, past, known)]
+        return ShiftedExamples(*tensors, lag_steps=inputs.data_lag_steps)
+
+    def _to_examples(
+        self, inputs: Inputs, context: NDArray[np.float32], truth: NDArray[np.float32], fitted: _Fitted
+    ) -> WindowExamples:
+        features = inputs.by_origin()
+        past = features.past[:, features.past.shape[1] - fitted.lookback_steps :]  # (O, L, F)
+        arrays = (context, truth, features.at, *(encode(fitted.covariates, x) for x in (past, features.known)))
+        return WindowExamples(*(torch.from_numpy(np.ascontiguousarray(x)).to(self.device) for x in arrays))
+
+    def _require_fitted(self) -> tuple[_Fitted, nn.Module]:
+        if self._fitted is None or self._network is None:
+            raise NotFittedError(f"{self.name} was not fitted; call fit first")
+        return self._fitted, self._network
+
+    def _require_fit(self, inputs: Inputs, fitted: _Fitted) -> None:
+        if inputs.interval_mins != fitted.interval_mins:
+            raise ConfigError(
+                f"{self.name} learned steps of {fitted.interval_mins} minutes and is given {inputs.interval_mins}; "
+                f"resample to {fitted.interval_mins}, or train it again"
+            )
+        if inputs.known_names != fitted.covariates.names:
+            strange = sorted(set(inputs.known_names) ^ set(fitted.covariates.names)) or ["their order"]
+            raise ConfigError(f"{self.name} learned other features ({', '.join(strange)}); give those, or train again")
+        if inputs.horizon_steps != fitted.horizon_steps:
+            raise ConfigError(
+                f"{self.name} learned {fitted.horizon_steps} steps ahead and is asked for {inputs.horizon_steps}; "
+                f"ask for {fitted.horizon_steps}, or train it again"
+            )
+        if (c := inputs.context_kwh.shape[1]) < fitted.lookback_steps:
+            raise ConfigError(
+                f"a context of {c} steps is shorter than the {fitted.lookback_steps} that {self.name} learned; raise "
+                f"context_steps to {fitted.lookback_steps}"
+            )
+
+
+class _Loss:
+    """The pinball loss in kWh, so that a home weighs as it does in the metric, and a little of the mean's error."""
+
+    def __init__(self, typical_kwh: float, device: torch.device) -> None:
+        self.typical_kwh, self.levels = typical_kwh, torch.tensor(LEVELS, device=device)
+
+    def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        out = network(batch.context, batch.past, batch.known)  # (B, H, 1 + Q)
+        level = batch.context.abs().nanmean(dim=1, keepdim=True).nan_to_num(0).clamp(min=FLOOR_KWH * 10)  # (B, 1)
+        square = (squared(batch.truth, out[..., 0]) / level.square()).clamp(max=_MAX_SQUARE)  # (B, H)
+        loss = pinball(batch.truth, out[..., 1:], self.levels).mean(dim=-1) / self.typical_kwh + _MEAN_WEIGHT * square
+        return torch.where(torch.isnan(loss), 0.0, loss).sum(), (~torch.isnan(loss)).sum()

@@ -1,0 +1,206 @@
+"""From readings to a model folder: fit on one block, calibrate on the next, and keep what must agree later."""
+
+import hashlib
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from filelock import FileLock, Timeout
+
+from loadproof.config import ExperimentConfig
+from loadproof.errors import ConfigError, SchemaError
+from loadproof.evaluation.calibration import Calibration, calibrate
+from loadproof.features.windows import Split
+from loadproof.forecaster import FitReport, Forecaster
+from loadproof.model_folder import ModelFacts, StoredModel, read_facts, read_model, write_model
+from loadproof.runner.blocks import Surroundings, cut_blocks, data_facts, read_all, read_surroundings
+from loadproof.runner.forecasters import AT_ONCE, builder_of
+from loadproof.schema import Dataset
+from loadproof.seeds import rng_for
+from loadproof.store import Store
+
+__all__ = ["Fitted", "TrainReport", "facts_of", "fit_or_read", "restored", "train"]
+
+logger = logging.getLogger(__name__)
+
+CONTINUES: Final = frozenset({"patchtst"})
+"""Models whose fit goes on from the weights that it finds."""
+
+How = Literal["trained", "continued", "kept"]
+"""From nothing; from the weights of the model that stood there; or not at all, for it stood there already."""
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a training left behind, and how it came about."""
+
+    model: str
+    folder: Path
+    how: How
+    facts: ModelFacts
+    fit: FitReport | None
+
+
+class Fitted(NamedTuple):
+    """A forecaster that can be asked, what holds its bands to their levels, and the report on its training."""
+
+    forecaster: Forecaster
+    calibration: Calibration
+    report: TrainReport
+
+
+def _settings(model: str, config: ExperimentConfig) -> dict[str, object]:
+    """Return the sections that decide what a model becomes, as JSON has them; its own is of its name."""
+    values: dict[str, object] = config.model_dump(mode="json", include={"forecast", "features", "calibration", model})
+    return values
+
+
+def facts_of(
+    store: Store, dataset: Dataset, model: str, split: Split, config: ExperimentConfig, surroundings: Surroundings
+) -> ModelFacts:
+    """Return the facts of the model that a training on these blocks makes."""
+    inputs, knobs = split.train.inputs, config.forecast
+    return ModelFacts(
+        model=model,
+        dataset=dataset,
+        interval_mins=inputs.interval_mins,
+        known_names=inputs.known_names,
+        context_steps=knobs.context_steps,
+        horizon_steps=knobs.horizon_steps,
+        data_lag_steps=knobs.data_lag_steps,
+        seed=config.seed,
+        trained_until=knobs.test_from.isoformat(),
+        settings=_settings(model, config),
+        **data_facts(store, dataset, with_weather=surroundings.weather is not None),
+    )
+
+
+def _may_continue(old: ModelFacts, new: ModelFacts) -> bool:
+    """Whether a training may start from an old model's weights: of the same kind, and blind to the new test block."""
+    free = {"data_sha256", "trained_until", "settings"}
+    same = old.model_dump(exclude=free) == new.model_dump(exclude=free)
+    own = [{key: value for key, value in facts.settings.items() if key != "forecast"} for facts in (old, new)]
+    return same and own[0] == own[1] and old.trained_until <= new.trained_until
+
+
+def _standing(folder: Path) -> ModelFacts | None:
+    """Return the facts of the model that stands there, None where none does that this version can read."""
+    try:
+        return read_facts(folder)
+    except SchemaError as error:
+        logger.info("%s; training from nothing", error)
+        return None
+
+
+def fit_or_read(
+    store: Store, dataset: Dataset, model: str, models_root: Path, *, split: Split, surroundings: Surroundings,
+    config: ExperimentConfig, device: str = "cpu", anew: bool = False,
+) -> Fitted:  # fmt: skip
+    """Return the model of these blocks: read from its folder where it is of the same facts, else trained and kept."""
+    if config.calibration.kind != "none" and not len(split.valid):
+        raise ConfigError(
+            f"no window lies between valid_from and test_from ({config.forecast.valid_from}, "
+            f"{config.forecast.test_from}), and bands are calibrated there: set the blocks inside the data, or "
+            "calibration.kind to none"
+        )
+    folder = models_root / model
+    facts = facts_of(store, dataset, model, split, config, surroundings)
+    models_root.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(models_root / f".{model}.lock").acquire(timeout=0):
+            old = None if anew else _standing(folder)
+            if old == facts:
+                logger.info("%s: is of the same data and knobs already, and kept", folder)
+                stored = read_model(folder)
+                return Fitted(
+                    *restored(stored, folder, config, device), TrainReport(model, folder, "kept", facts, None)
+                )
+            return _fit(folder, facts, split, config, device, old)
+    except Timeout as error:
+        raise ConfigError(f"{folder}: another process trains it now; wait for it to end") from error
+
+
+def restored(
+    stored: StoredModel, folder: Path, config: ExperimentConfig, device: str
+) -> tuple[Forecaster, Calibration]:
+    """Return the forecaster and the calibration that a folder holds.
+
+    Raises:
+        SchemaError: If what it holds is not what such a model knows, or it has no calibration.
+    """
+    forecaster = builder_of(stored.facts.model)(config, device)
+    if stored.calibration is None:
+        raise SchemaError(f"{folder}: has no calibration; train the model again with 'loadproof train --anew'")
+    try:
+        forecaster.restore(stored.state)
+        return forecaster, Calibration.from_state(stored.calibration)
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+        raise SchemaError(
+            f"{folder}: is no state of {forecaster.name} ({type(error).__name__}: {str(error)[:200]}); train the model "
+            "again with 'loadproof train --anew'"
+        ) from error
+
+
+def _fit(
+    folder: Path, facts: ModelFacts, split: Split, config: ExperimentConfig, device: str, old: ModelFacts | None
+) -> Fitted:
+    """Train, from the old model's weights where that is possible, calibrate, and keep the outcome."""
+    model = facts.model
+    how: How = "continued" if model in CONTINUES and old is not None and _may_continue(old, facts) else "trained"
+    checkpoint_dir = _checkpoint_dir(folder, facts, old if how == "continued" else None)
+    forecaster = builder_of(model)(config, device, checkpoint_dir)
+    if how == "continued":
+        logger.info("%s: training starts from its weights; --anew would start from nothing", folder)
+        forecaster.restore(read_model(folder).state)
+    report = forecaster.fit(split.train, split.valid, rng=rng_for(config.seed, f"forecast/{model}"))
+    block = split.valid
+    calibration = calibrate(forecaster.predict(block.inputs), block.inputs, block.truth_kwh, knobs=config.calibration)
+    write_model(folder, StoredModel(facts, forecaster.state(), calibration.state()))
+    shutil.rmtree(checkpoint_dir.parent, ignore_errors=True)
+    return Fitted(forecaster, calibration, TrainReport(model, folder, how, facts, report))
+
+
+def _checkpoint_dir(folder: Path, facts: ModelFacts, start: ModelFacts | None) -> Path:
+    """Return where this very training leaves its checkpoints; those of any other training of the model are removed."""
+    said = facts.model_dump_json() + (start.model_dump_json() if start else "")
+    parent = folder.with_name(f".{folder.name}.checkpoints")
+    mine = parent / hashlib.sha256(said.encode()).hexdigest()[:16]
+    for other in parent.glob("*"):
+        if other != mine:
+            shutil.rmtree(other, ignore_errors=True)
+    return mine
+
+
+def train(
+    store: Store, dataset: Dataset, model: str, models_root: Path, *, config: ExperimentConfig, device: str = "cpu",
+    anew: bool = False,
+) -> TrainReport:  # fmt: skip
+    """Train a model on the blocks before ``test_from`` and keep it as ``models_root/<model>``.
+
+    A training that was killed goes on from its checkpoint. A model that is of the same data and knobs already is kept
+    as it is; one of other data is where the training starts, where it can and has not seen the test block.
+
+    Args:
+        store: Where the readings are, and the weather if the config wants it.
+        dataset: Whose readings.
+        model: One of ``FORECASTERS``.
+        models_root: Where model folders lie.
+        config: All knobs.
+        device: ``cpu`` or ``cuda``.
+        anew: Start from nothing, whatever is there.
+
+    Raises:
+        ConfigError: If there is no such model, it learns nothing, the blocks are outside the data, the validation block
+            has nothing to calibrate upon, or another process trains it now.
+    """
+    builder_of(model)
+    if model in AT_ONCE:
+        raise ConfigError(f"{model} learns nothing that is worth keeping; ask 'loadproof forecast' for it at once")
+    surroundings = read_surroundings(store, config.features, seed=config.seed)
+    split = cut_blocks(read_all(store, dataset), config.forecast, surroundings, to_judge=False).split
+    return fit_or_read(
+        store, dataset, model, models_root, split=split, surroundings=surroundings, config=config, device=device,
+        anew=anew,
+    ).report  # fmt: skip
