@@ -1,7 +1,7 @@
 """Linear quantile regression on scaled features: a start from which trees have little left to learn.
 
 A line carries what few homes can teach, that quantiles rise with the home's own recent quantiles, to homes that no tree
-has seen. Fitted by majorising the pinball loss with parabolas, each step a weighted least squares; its constant is exact.
+has seen. Fitted by majorising the pinball loss with parabolas, each a weighted least squares.
 R rows, F features, K inputs of the line, Q levels.
 Source: Hunter and Lange, "Quantile regression via an MM algorithm", JCGS 9 (2000), doi:10.1080/10618600.2000.10474866.
 """
