@@ -43,5 +43,5 @@ def real_data():
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch, request):
     """Keep the developer's and the build machine's settings out of every test that does not ask for them."""
-    for name in ("CI", "GITHUB_ACTIONS", "USE_SAMPLES"):
+    for name in ("CI", "DEVICE", "GITHUB_ACTIONS", "USE_SAMPLES"):
         monkeypatch.delenv(name, raising=False)

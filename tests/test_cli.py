@@ -118,7 +118,7 @@ def test_forecast_in_sample_mode_ingests_the_samples_and_report_writes_the_page(
     [
         (
             ["forecast", "--model", "prophet", "--no-use-samples"],
-            "no model is called 'prophet'; there are: persistence",
+            "no model is called 'prophet'; there are: lightgbm",
         ),
         (["forecast", "--no-use-samples"], "run 'loadproof ingest lcl' first"),
         (

@@ -2,14 +2,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.baselines.made_homes import fitted, noise_homes, pinball, planted_homes, split_of, way_of
+from tests.baselines.made_homes import DAY, START, fitted, noise_homes, pinball, planted_homes, split_of, way_of
 
 from loadproof.baselines.columns import scaled_columns
 from loadproof.baselines.gradient_boosting import LightGBMForecaster
 from loadproof.baselines.seasonal import SeasonalNaive, home_scale
 from loadproof.config import FeatureConfig, LightGBMConfig
 from loadproof.errors import ConfigError, NotFittedError, SchemaError
+from loadproof.features.panel import Panel
 from loadproof.features.table import FeatureSpec, feature_matrix, spec_from_config
+from loadproof.features.windows import cut_windows, split_by_time
 from loadproof.forecaster import ModelState
 from loadproof.schema import LEVELS
 
@@ -102,6 +104,18 @@ def test_homes_that_stand_still_teach_nothing_and_are_forecast_as_nothing(plante
     model = fitted(LightGBMForecaster(SMALL), split_of(still))
     forecast = model.predict(replace(inputs, context_kwh=np.zeros_like(inputs.context_kwh)))
     assert forecast.quantiles_kwh.max() < 0.01
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_100_windows_of_24_hours_are_enough_to_grow_60_trees(seed):
+    hourly = planted_homes().reshape(6, -1, 2).mean(axis=2).astype(np.float32)
+    panel = Panel(np.array([f"h{i}" for i in range(6)]), START, 60, hourly)
+    windows = cut_windows(panel, context_steps=168, horizon_steps=24, origins=START + np.arange(14, 60) * DAY)
+    split = split_by_time(windows, valid_from=START + 40 * DAY, test_from=START + 47 * DAY)
+    model = LightGBMForecaster(LightGBMConfig(trees=60, line_rows=2000, max_rows=2400, threads=1))
+    model.fit(split.train, split.valid, rng=np.random.default_rng(seed))
+    forecast = model.predict(split.test.inputs)
+    assert forecast.quantiles_kwh.shape == (len(split.test), 24, len(LEVELS))
 
 
 def test_energies_come_in_scales_and_the_scale_as_its_logarithm(planted):

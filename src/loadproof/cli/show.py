@@ -128,8 +128,8 @@ def show_training(done: "TrainReport") -> None:
 def show_outlooks(said: "Prediction") -> None:
     """Print a row a home: the energy ahead, the peak with its band, and by what fallbacks it was forecast."""
     table = Table(title=f"{said.model}, from {said.t0_utc:%Y-%m-%d %H:%M} UTC", title_justify="left", box=SIMPLE)
-    for header in ("home", "kWh in all", "peak, UK time", "median", "80 % band", "how"):
-        table.add_column(header, justify="left" if header in ("home", "how") else "right")
+    for header in ("entity", "kWh in all", "peak, UK time", "median", "80 % band", "how"):
+        table.add_column(header, justify="left" if header in ("entity", "how") else "right")
     for one in said.outlooks[:MOST_SHOWN]:
         table.add_row(
             one.entity_id,
@@ -140,10 +140,11 @@ def show_outlooks(said: "Prediction") -> None:
             ", ".join(f"{name} {count}/{one.steps}" for name, count in one.fallbacks.items()) or "plainly",
         )
     console.print(table)
-    if more := len(said.outlooks) - MOST_SHOWN:
-        console.print(f"and {more} more in the table") if more > 0 else None
+    if (more := len(said.outlooks) - MOST_SHOWN) > 0:
+        console.print(f"and {more} more in the table")
     if said.left_out:
-        console.print(f"left out, for less than a day's worth of readings: {len(said.left_out)}")
+        first = ", ".join(said.left_out[:3]) + (", ..." if len(said.left_out) > 3 else "")
+        console.print(f"left out, for less than a day's worth of readings: {len(said.left_out)} ({first})")
     console.print(f"forecasts: {said.path}", soft_wrap=True)
 
 
