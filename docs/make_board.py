@@ -53,8 +53,9 @@ Row = dict[str, Any]
 HEAD = """# The board: {dataset} ({mode})
 
 Made by `python docs/make_board.py` from the {records} records in `docs/results/records/board`, which
-`loadproof backtest` made (the script's first lines hold the commands before). {horizon_steps} half hours ahead from
-{hours} UK time of each day, from a context of {context_steps} half hours. Nothing is known that was not published at
+`loadproof backtest` made (the script's first lines hold the commands before). **Judged so far: {folds}**;
+what is planned and not listed is still to be run, by the same command, which goes on where it stopped.
+{horizon_steps} half hours ahead from {hours} UK time of each day, from a context of {context_steps} half hours. Nothing is known that was not published at
 the origin, and nothing of the weather unless the table says so.
 
 * **Unseen homes and unseen time** is the headline. The homes are halved and the year is cut into {blocks} blocks; each
@@ -105,7 +106,7 @@ def keep(records: Path) -> None:
     ]
     first = facts[0]
     about = {name: first[name] for name in ("dataset", "mode", "seed", "data_sha256", "board_sha256", "libraries")}
-    about |= {name: sorted({one[name] for one in facts}) for name in ("loadproof_version", "device")}
+    about |= {name: sorted({one[name] for one in facts}) for name in ("loadproof_version", "device", "fold")}
     about |= {"records": len(paths), "knobs": json.loads((records / "knobs.json").read_text()), "draws": DRAWS}
     figures = {"about": about, "columns": KEPT, "rows": rows, "seconds": seconds}
     FIGURES.write_text(_dump(figures), encoding="utf-8")
@@ -273,6 +274,7 @@ def page(figures: dict[str, Any]) -> str:
         **plain,
         hours=", ".join(f"{hour}:00" for hour in plan["origin_hours"]),
         blocks=len(plan["blocks_from"]),
+        folds=", ".join(fold.replace("held_", "the block held out from ") for fold in about["fold"]),
         valid_days=plan["valid_days"],
         min_reporting=plan["min_reporting"],
         devices=", ".join(about["device"]),

@@ -50,13 +50,14 @@ def test_it_is_the_library_s_own_forecast_of_the_last_7_days_and_its_own_90_per_
     np.testing.assert_allclose(ours.quantiles_kwh[0, :, -1], theirs["hi-90"] * scale, rtol=1e-4)
 
 
-def test_with_a_lag_of_1_day_it_forecasts_96_steps_and_keeps_the_last_48():
-    inputs = windows_of(daily_homes(), data_lag_steps=48).inputs.take(slice(0, 1))
+def test_with_a_lag_of_15_hours_it_forecasts_78_steps_and_keeps_the_last_48():
+    inputs = windows_of(daily_homes(), data_lag_steps=30).inputs.take(slice(0, 1))
     scale = home_scale(inputs)[0]
-    known = (inputs.context_kwh[0, -384:-48] / scale).astype(np.float64)
-    theirs = AutoETS(48, "ANA").forecast(known, 96, level=[90])
+    known = (inputs.context_kwh[0, -366:-30] / scale).astype(np.float64)
+    theirs = AutoETS(48, "ANA").forecast(known, 78, level=[90])
     ours = StatisticalForecaster(WEEK).predict(inputs)
-    np.testing.assert_allclose(ours.mean_kwh[0], theirs["mean"][48:] * scale, rtol=1e-5)
+    np.testing.assert_allclose(ours.mean_kwh[0], theirs["mean"][30:] * scale, rtol=1e-5)
+    np.testing.assert_allclose(ours.quantiles_kwh[0, :, -1], theirs["hi-90"][30:] * scale, rtol=1e-4)
 
 
 def test_gaps_stale_and_short_histories_and_days_that_repeat_are_forecast_and_named():
