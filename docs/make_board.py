@@ -55,7 +55,8 @@ HEAD = """# The board: {dataset} ({mode})
 Made by `python docs/make_board.py` from the {records} records in `docs/results/records/board`, which
 `loadproof backtest` made (the script's first lines hold the commands before). **Judged so far: {folds}**;
 what is planned and not listed is still to be run, by the same command, which goes on where it stopped.
-{horizon_steps} half hours ahead from {hours} UK time of each day, from a context of {context_steps} half hours. Nothing is known that was not published at
+{horizon_steps} half hours ahead from {hours} UK time of each day, from a context of
+{context_steps} half hours. Nothing is known that was not published at
 the origin, and nothing of the weather unless the table says so.
 
 * **Unseen homes and unseen time** is the headline. The homes are halved and the year is cut into {blocks} blocks; each
