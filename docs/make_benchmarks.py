@@ -22,13 +22,14 @@ Made by `python docs/make_benchmarks.py` from the figures that the commands belo
 with a named limit, in turn, in processes of their own, on the same bytes: polars' bare streaming scan, which parses and
 sinks to one Parquet file and does nothing else. A ratio of 1 would mean that inflating, checking, sorting by entity and
 month, removing repeats, counting and hashing cost nothing. Ratios travel between machines; rows per second do not.
-These were taken on a machine of two cores that others used too, the first and the last at a load of nine. That favours
+Some were taken on a machine of two cores that others used too. That favours
 an ingest: what it does in one thread, starting above all, then costs it less against the limit. So the ratio of
 processor seconds stands beside that of wall time, and is the steadier.
 
 **The aim is a ratio of 0.4.** Low Carbon London, measured on a quiet machine, comes near it in rows a second and
 reaches it in processor time; it gave 0.29 before lines were read by the word. SSEN's figures are of a crowded machine,
 which flatters the ratio of rows a second, and reach it against the scan of all columns alone.
+"""
 
 
 def section(name: str, title: str, figures: dict[str, Any]) -> str:
