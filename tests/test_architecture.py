@@ -3,8 +3,9 @@ from pathlib import Path
 
 from loadproof.baselines import BASELINES
 from loadproof.config import ExperimentConfig, read_config
-from loadproof.ingestion import INGESTORS
-from loadproof.ingestion.lcl_files import FINDERS, LCLLayout
+from loadproof.ingestion import INGESTORS, ukdale_sources
+from loadproof.ingestion.layouts import LCLLayout, UKDALELayout
+from loadproof.ingestion.lcl_files import FINDERS
 from loadproof.ingestion.sources import SOURCES, Downloadable
 from loadproof.runner.stages import STAGES, StageName
 from loadproof.schema import Dataset
@@ -21,6 +22,7 @@ def test_every_vocabulary_is_said_once():
     assert set(INGESTORS) == names(Dataset)
     assert set(SOURCES) == names(Downloadable)
     assert set(FINDERS) == names(LCLLayout)
+    assert set(ukdale_sources.FINDERS) == names(UKDALELayout)
     assert set(STAGES) == names(StageName)
 
 

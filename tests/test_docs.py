@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 
 from loadproof.cli.app import app
-from loadproof.config import Environment
+from loadproof.environment import Environment
 from loadproof.schema import Reason
 
 ROOT = Path(__file__).parents[1]

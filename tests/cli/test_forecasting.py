@@ -10,7 +10,7 @@ from loadproof.cli import app as cli
 from loadproof.cli.forecasting import backtest_command, forecast_command, train_command
 from loadproof.runner.forecasters import AT_ONCE, FORECASTERS
 
-HEAVY = ("torch", "lightgbm", "statsforecast", "sklearn", "scipy", "altair", "vl_convert", "requests", "pandas")
+HEAVY = ("h5py", "torch", "lightgbm", "statsforecast", "sklearn", "scipy", "altair", "vl_convert", "requests", "pandas")
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def invoke(*words):
     return CliRunner().invoke(cli.app, [str(word) for word in words], catch_exceptions=False)
 
 
-def test_starting_the_command_line_imports_none_of_9_heavy_libraries():
+def test_starting_the_command_line_imports_none_of_10_heavy_libraries():
     code = f"import sys, loadproof.cli.app; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

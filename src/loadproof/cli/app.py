@@ -13,7 +13,7 @@ from loadproof.cli.forecasting import backtest_command, forecast_command, train_
 from loadproof.cli.ingest import ingest_app
 from loadproof.cli.options import DEFAULTS, DERIVED_ROOT, SAMPLES_ROOT, DatasetOption, OutputDir, ProcessedRoot
 from loadproof.cli.show import bar, console, errors, print_error, show_metrics
-from loadproof.config import Environment, read_config
+from loadproof.config import read_config
 from loadproof.errors import LoadproofError
 from loadproof.ingestion.sources import Downloadable
 from loadproof.store import Store
@@ -77,6 +77,7 @@ def download_command(
 
     Example: loadproof download lcl --to data/raw
     """
+    from loadproof.environment import Environment
     from loadproof.ingestion.download import Progress as Step
     from loadproof.runner.download import fetch_source
 

@@ -1,7 +1,7 @@
 """The ingest commands, one a source."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,13 +17,12 @@ from loadproof.cli.options import (
     choose_input,
 )
 from loadproof.cli.show import bar, console, show_broken, show_ingest, show_readings
-from loadproof.config import Environment
-from loadproof.ingestion.lcl import LCLIngestor, TsConvention
-from loadproof.ingestion.lcl_files import LCLLayout
+from loadproof.ingestion.layouts import LCLLayout, TsConvention, UKDALELayout
 from loadproof.ingestion.sources import PACKAGE_ID, SSENSource
-from loadproof.ingestion.ukdale import UKDALEIngestor, UKDALELayout
-from loadproof.runner.ingest import IngestReport, ingest
 from loadproof.store import Store
+
+if TYPE_CHECKING:  # each command imports what it needs, so that none waits for another's libraries
+    from loadproof.runner.ingest import IngestReport
 
 __all__ = ["ingest_app", "ingest_samples"]
 
@@ -50,6 +49,9 @@ def ingest_lcl(
 
     Example: loadproof ingest lcl --input-root data/raw --output-root data/processed
     """
+    from loadproof.ingestion.lcl import LCLIngestor
+    from loadproof.runner.ingest import ingest
+
     root, mode = choose_input(input_root, use_samples)
     ingestor = LCLIngestor(root, ts_convention=ts_convention, layout=layout)
     done = ingest(
@@ -86,6 +88,9 @@ def ingest_ukdale(
 
     Example: loadproof ingest ukdale --house 2 --min-coverage 0.9
     """
+    from loadproof.ingestion.ukdale import UKDALEIngestor
+    from loadproof.runner.ingest import ingest
+
     root, mode = choose_input(input_root, use_samples)
     ingestor = UKDALEIngestor(
         root,
@@ -123,10 +128,8 @@ def ingest_ssen_command(
 
     Example: loadproof ingest ssen --source listing --since 2024-02-12 --until 2024-02-14
     """
-    from loadproof.runner.ssen import (  # brings the network's libraries, which no other command needs
-        Remote,
-        ingest_ssen,
-    )
+    from loadproof.environment import Environment
+    from loadproof.runner.ssen import Remote, ingest_ssen
 
     root, mode = choose_input(input_root, use_samples)
     environment = Environment()
@@ -188,7 +191,10 @@ def ingest_weather_command(
     show_broken(done)
 
 
-def ingest_samples(store: Store) -> IngestReport:
+def ingest_samples(store: Store) -> "IngestReport":
     """Bring the bundled homes into a store that holds none."""
+    from loadproof.ingestion.lcl import LCLIngestor
+    from loadproof.runner.ingest import ingest
+
     share = DEFAULTS.data.max_rejected_share
     return ingest(LCLIngestor(options.SAMPLES_ROOT), store, mode="samples", max_rejected_share=share, track=bar)

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, get_args
 
 import typer
 
-from loadproof.config import Environment, ExperimentConfig, SampleMode
+from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SourceError
 from loadproof.schema import Dataset
 
@@ -70,6 +70,8 @@ MaxRejected = Annotated[float, typer.Option(min=0, max=1, help="Fail when more t
 
 def sample_mode(use_samples: bool | None, where: str) -> str:
     """Return the mode's name; the first log line says which it is and why."""
+    from loadproof.environment import Environment, SampleMode
+
     mode = SampleMode.decide(use_samples, Environment())
     logger.info("sample mode is %s (%s): %s", "on" if mode.on else "off", mode.why, where)
     return "samples" if mode.on else "files"
@@ -91,6 +93,8 @@ def choose_device(flag: Device | None) -> str:
     Raises:
         ConfigError: If the environment names no device.
     """
+    from loadproof.environment import Environment
+
     chosen = flag or Environment().device
     if chosen not in get_args(Device):
         raise ConfigError(f"DEVICE={chosen}: is no device; set it to one of {', '.join(get_args(Device))}")

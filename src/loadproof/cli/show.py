@@ -10,13 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from loadproof.runner.ingest import IngestReport
-from loadproof.runner.weather import WeatherReport
-
 if TYPE_CHECKING:  # what only some commands need is not imported by all
     from loadproof.runner.backtest import BoardReport
+    from loadproof.runner.ingest import IngestReport
     from loadproof.runner.predict import Prediction
     from loadproof.runner.train import TrainReport
+    from loadproof.runner.weather import WeatherReport
 
 __all__ = [
     "bar",
@@ -54,7 +53,7 @@ def bar(items: Iterable[Any], title: str, total: int) -> Iterable[Any]:
         yield from progress.track(items, description=title, total=total)
 
 
-def show_ingest(done: IngestReport | WeatherReport, counts: Mapping[str, int], whose: tuple[str, str]) -> None:
+def show_ingest(done: "IngestReport | WeatherReport", counts: Mapping[str, int], whose: tuple[str, str]) -> None:
     """Print what an ingest counted."""
     table = Table(show_header=False, title=f"{done.dataset}, from {done.mode}", title_justify="left", box=SIMPLE)
     rows = [
@@ -70,14 +69,14 @@ def show_ingest(done: IngestReport | WeatherReport, counts: Mapping[str, int], w
     console.print(table)
 
 
-def show_readings(done: IngestReport, output_root: Path) -> None:
+def show_readings(done: "IngestReport", output_root: Path) -> None:
     """Print what an ingest did; exit with 1 where a part could not be read, although the others are in."""
     show_ingest(done, done.rejected_by_reason, ("entities", f"{done.entities:,}"))
     console.print(f"readings: {output_root}/dataset={done.dataset}", soft_wrap=True)
     show_broken(done)
 
 
-def show_broken(done: IngestReport | WeatherReport) -> None:
+def show_broken(done: "IngestReport | WeatherReport") -> None:
     """Print what could not be read, and exit with 1 if anything."""
     for part in done.broken:
         print_error(part["error"])

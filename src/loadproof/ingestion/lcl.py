@@ -10,24 +10,23 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 
 import numpy as np
 import polars as pl
 
 from loadproof.errors import SourceError
 from loadproof.ingestion.base import BaseIngestor
-from loadproof.ingestion.lcl_files import FINDERS, LCLLayout, nothing_found, open_part
+from loadproof.ingestion.layouts import LCLLayout, TsConvention
+from loadproof.ingestion.lcl_files import FINDERS, nothing_found, open_part
 from loadproof.ingestion.plain_lines import KEY_BYTES, read_plain
 from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, find_lines, parse_rows, raw_text, read_blocks
 from loadproof.parts import Batch, Part
 from loadproof.schema import Dataset, check_readings
 
-__all__ = ["LCLIngestor", "TsConvention"]
+__all__ = ["LCLIngestor"]
 
 logger = logging.getLogger(__name__)
-
-TsConvention = Literal["end", "start"]
 
 _COLUMNS: Final[dict[str, Sequence[str]]] = {
     "home": ("LCLid",),

@@ -7,17 +7,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, NamedTuple, cast
+from typing import BinaryIO, Final, NamedTuple, cast
 
 from loadproof.errors import SourceError
 from loadproof.ingestion.inflate import DAMAGE, open_member
+from loadproof.ingestion.layouts import LCLLayout
 from loadproof.parts import Part, size_and_stamp
 
-__all__ = ["FINDERS", "LCLLayout", "Source", "nothing_found", "open_part"]
+__all__ = ["FINDERS", "Source", "nothing_found", "open_part"]
 
 logger = logging.getLogger(__name__)
-
-LCLLayout = Literal["archive", "parts", "single", "kaggle"]
 
 _PART_NAME: Final = re.compile(r"(?:LCL-June2015v2|Power-Networks-LCL-June2015\(withAcornGps\)v2)_(\d+)\.csv", re.I)
 _SINGLE_NAME: Final = re.compile(r"(?:CC_LCL-FullData|Power-Networks-LCL.*v2|lcl_sample)()\.csv", re.I)

@@ -19,6 +19,7 @@ from typing import ClassVar
 from loadproof.errors import SourceError
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.hdf5 import find_meters, open_table
+from loadproof.ingestion.layouts import UKDALELayout
 from loadproof.ingestion.power import Aside, Binning, Chunk, Judged, MeterBins
 from loadproof.ingestion.text import BLOCK_BYTES
 from loadproof.ingestion.ukdale_files import (
@@ -34,7 +35,6 @@ from loadproof.ingestion.ukdale_meters import AcType, Catalogue
 from loadproof.ingestion.ukdale_sources import (
     FINDERS,
     Source,
-    UKDALELayout,
     first_ts_us,
     house_and_channel,
     house_and_meter,
@@ -44,7 +44,7 @@ from loadproof.ingestion.ukdale_sources import (
 from loadproof.parts import Batch, Part, size_and_stamp
 from loadproof.schema import Dataset
 
-__all__ = ["UKDALEIngestor", "UKDALELayout"]
+__all__ = ["UKDALEIngestor"]
 
 logger = logging.getLogger(__name__)
 

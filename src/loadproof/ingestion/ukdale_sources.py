@@ -4,19 +4,18 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from loadproof.errors import SourceError
 from loadproof.ingestion.hdf5 import find_meters, open_table
+from loadproof.ingestion.layouts import UKDALELayout
 from loadproof.ingestion.ukdale_files import first_sound_us, first_text_ts_us, power_column, read_table
 from loadproof.ingestion.ukdale_meters import HOUSES
 
 __all__ = [
-    "FINDERS", "Source", "UKDALELayout", "first_ts_us", "house_and_channel", "house_and_meter", "is_there",
+    "FINDERS", "Source", "first_ts_us", "house_and_channel", "house_and_meter", "is_there",
     "nothing_found",
 ]  # fmt: skip
-
-UKDALELayout = Literal["hdf5", "text", "csv"]
 
 _NODE: Final = re.compile(r"/building(\d{1,3})/elec/meter(\d{1,3})")
 _HOUSE: Final = re.compile(r"house_(\d{1,3})")

@@ -1,0 +1,58 @@
+"""What the environment says, read at the command line's edge and nowhere else."""
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Environment", "SampleMode"]
+
+
+class Environment(BaseSettings):
+    """What the environment and ``.env`` may say; read at the command line's edge and nowhere else."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    use_samples: bool | None = None
+    device: str = "cpu"
+    ci: str = ""
+    github_actions: str = ""
+    ceda_token: SecretStr | None = None
+    ssen_ckan_url: str | None = None
+    ssen_api_key: SecretStr | None = None
+
+    @property
+    def ssen_api_key_text(self) -> str | None:
+        """SSEN's key, for the one session that sends it."""
+        return self.ssen_api_key.get_secret_value() if self.ssen_api_key else None
+
+    @property
+    def ceda_token_text(self) -> str | None:
+        """CEDA's access token, for the one call that sends it."""
+        return self.ceda_token.get_secret_value() if self.ceda_token else None
+
+    @property
+    def on_ci(self) -> str | None:
+        """Which variable says that this is a build machine; services set them to any word."""
+        for name, value in (("CI", self.ci), ("GITHUB_ACTIONS", self.github_actions)):
+            if value.strip().lower() not in ("", "0", "false", "no"):
+                return f"{name}={value}"
+        return None
+
+
+class SampleMode(BaseModel):
+    """Whether a run takes the bundled samples, and what decided it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    on: bool
+    why: str
+
+    @classmethod
+    def decide(cls, flag: bool | None, environment: Environment) -> "SampleMode":
+        """Take the flag, then ``USE_SAMPLES``, then ``CI`` or ``GITHUB_ACTIONS``, else real data."""
+        if flag is not None:
+            return cls(on=flag, why="--use-samples" if flag else "--no-use-samples")
+        if environment.use_samples is not None:
+            return cls(on=environment.use_samples, why=f"USE_SAMPLES={str(environment.use_samples).lower()}")
+        if environment.on_ci:
+            return cls(on=True, why=environment.on_ci)
+        return cls(on=False, why="the default")
