@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from loadproof.errors import ConfigError
 
 __all__ = [
+    "AutoencoderConfig",
     "BacktestConfig",
     "CalibrationConfig",
     "DataConfig",
@@ -163,6 +164,18 @@ class PatchTSTConfig(_Section):
         return self
 
 
+class AutoencoderConfig(_Section):
+    """The network that writes days again, and its training."""
+
+    width: int = Field(96, ge=4, le=4096, description="Width of the hidden layers")
+    code: int = Field(12, ge=1, le=1024, description="Numbers that a day is told in")
+    hidden_share: float = Field(0.25, ge=0, le=0.5, description="Mean share of a day that is hidden in training")
+    epochs: int = Field(12, ge=1, le=1000)
+    batch_days: int = Field(256, ge=2, le=65_536)
+    learning_rate: float = Field(3e-3, gt=0, le=1, description="Highest of the cycle")
+    patience: int = Field(4, ge=1, le=1000, description="Epochs without a better validation loss before the end")
+
+
 class CalibrationConfig(_Section):
     """How intervals are held to their levels."""
 
@@ -239,6 +252,7 @@ class ExperimentConfig(_Section):
     statistical: StatisticalConfig = StatisticalConfig()
     patchtst: PatchTSTConfig = PatchTSTConfig()
     calibration: CalibrationConfig = CalibrationConfig()
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
     backtest: BacktestConfig = BacktestConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 

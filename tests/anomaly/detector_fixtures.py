@@ -6,10 +6,16 @@ import numpy as np
 
 from loadproof.anomaly.controls import ConstantDetector, RandomDetector
 from loadproof.anomaly.decomposition import MSTLDetector
+from loadproof.anomaly.ensemble import EnsembleDetector
+from loadproof.anomaly.injection import FAULTS
 from loadproof.anomaly.isolation import IsolationForestDetector
 from loadproof.anomaly.physical import PhysicalDetector
+from loadproof.anomaly.reconstruction import AutoencoderDetector
+from loadproof.anomaly.residual import ResidualDetector
 from loadproof.anomaly.seasonal import SeasonalZScoreDetector
 from loadproof.anomaly.subspace import SubPCADetector
+from loadproof.baselines.ridge import RidgeForecaster
+from loadproof.config import AutoencoderConfig, RidgeConfig
 from loadproof.features.panel import Panel
 from loadproof.features.windows import Windows, cut_windows
 
@@ -17,13 +23,28 @@ START = np.datetime64("2013-01-07", "us")  # a Monday in winter: local time is U
 HALF_HOUR = np.timedelta64(30, "m")
 DAY = np.timedelta64(1, "D")
 
+
+def small_autoencoder():
+    return AutoencoderDetector(AutoencoderConfig(width=16, code=4, epochs=2, batch_days=32))
+
+
+def ridge_residual():
+    return ResidualDetector(RidgeForecaster(RidgeConfig(lookbacks_steps=(336,), penalties=(10.0,))))
+
+
+def small_ensemble():
+    kinds = ("meter_dropout", "unit_slip", "reversed_ct")
+    members = PhysicalDetector(), SeasonalZScoreDetector(), SubPCADetector()
+    return EnsembleDetector(members, faults={kind: FAULTS[kind] for kind in kinds})
+
+
 DETECTORS = {
     build.name: build
     for build in (
         PhysicalDetector, SeasonalZScoreDetector, MSTLDetector, IsolationForestDetector, SubPCADetector,
         RandomDetector, ConstantDetector,
     )
-}  # fmt: skip
+} | {"autoencoder": small_autoencoder, "residual": ridge_residual, "ensemble": small_ensemble}  # fmt: skip
 
 
 def panel_of(energy, *, start=START, interval_mins=30):

@@ -65,7 +65,7 @@ def test_the_state_of_somebody_else_is_refused_in_1_line(name):
         DETECTORS[name]().restore(ModelState({"strange": 1}, {}, {}))
 
 
-@pytest.mark.parametrize("name", ("sub_pca", "isolation_forest", "random"))
+@pytest.mark.parametrize("name", ("sub_pca", "isolation_forest", "random", "autoencoder", "residual", "ensemble"))
 def test_what_must_learn_first_says_so(name, gappy):
     for ask in (lambda d: d.score(gappy), lambda d: d.state()):
         with pytest.raises(NotFittedError, match="call fit first"):

@@ -1,16 +1,14 @@
 """How far the stretches around a reading lie from the principal components of a pool of homes."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loadproof.anomaly.deviations import deviations
 from loadproof.anomaly.evidence import scores_of
-from loadproof.anomaly.relative import relative_level
 from loadproof.anomaly.stretches import Series, Span, errors_of, fit_span, spread_out, usual_errors
-from loadproof.anomaly.usual import find_slots, steps_per_day, usual_values
-from loadproof.baselines.seasonal import home_scale
+from loadproof.anomaly.usual import steps_per_day
 from loadproof.detector import Detector, Scores
 from loadproof.errors import ConfigError, NotFittedError, SchemaError
 from loadproof.features.windows import Inputs, Windows
@@ -21,18 +19,6 @@ __all__ = ["SubPCADetector"]
 _CHUNK: Final = 128  # windows whose stretches lie in the cache together
 _ODD_QUANTILE: Final = 0.99
 _WEEK_MINS: Final = 7 * 24 * 60  # the least context
-
-
-def _deviations(windows: Windows) -> Iterator[NDArray[np.float32]]:
-    """Yield levels of context and day less their half hour's median, NaN where missing, ``(n, C + H)`` at a time."""
-    c, h = windows.inputs.context_kwh.shape[1], windows.inputs.horizon_steps
-    slots = find_slots(windows.inputs, -c, h, day_types=False)
-    for first in range(0, len(windows), _CHUNK):
-        rows = slice(first, first + _CHUNK)
-        some = windows.take(rows)
-        kwh = np.concatenate([some.inputs.context_kwh, some.truth_kwh], axis=1)  # (n, C + H)
-        level = relative_level(kwh, home_scale(some.inputs))
-        yield level - np.nan_to_num(usual_values(level[:, :c], [slots.take(rows)], spread=False).median)
 
 
 class SubPCADetector(Detector):
@@ -70,7 +56,9 @@ class SubPCADetector(Detector):
         del rng
         lengths = [max(mins // train.inputs.interval_mins, 2) for mins in self.span_mins]
         reach = train.inputs.horizon_steps + max(lengths) - 1
-        tail = np.concatenate([np.zeros((0, reach), np.float32), *(d[:, -reach:] for d in _deviations(train))])
+        tail = np.concatenate(
+            [np.zeros((0, reach), np.float32), *(d[:, -reach:] for d in deviations(train, chunk=_CHUNK))]
+        )
         known = tail[~np.isnan(tail)].astype(np.float64)  # (M,)
         if not known.size or known.std() == 0:
             raise ConfigError(f"{len(train)} training windows hold nothing that varies; train longer or on more homes")
@@ -104,7 +92,7 @@ class SubPCADetector(Detector):
         return usual_errors(series.cut(0, inputs.context_kwh.shape[1]), span, every=steps_per_day(inputs) // 2 + 1)
 
     def _with_usual_error(self, span: Span, train: Windows) -> Span:
-        found = [self._of_contexts(self._standardised(d), span, train.inputs) for d in _deviations(train)]
+        found = [self._of_contexts(self._standardised(d), span, train.inputs) for d in deviations(train, chunk=_CHUNK)]
         error = np.concatenate(found)
         return span._replace(usual_error=float(np.nanmedian(error)) if np.isfinite(error).any() else 1.0)
 
@@ -112,7 +100,7 @@ class SubPCADetector(Detector):
         """Return the error around each step in multiples of what is usual, the mean over the spans, ``(N, H)``."""
         c = windows.inputs.context_kwh.shape[1]
         found = [np.zeros((0, windows.inputs.horizon_steps), np.float32)]
-        for deviation in _deviations(windows):
+        for deviation in deviations(windows, chunk=_CHUNK):
             series = self._standardised(deviation)
             total = np.zeros((len(deviation), windows.inputs.horizon_steps), np.float32)  # (n, H)
             for span in self._spans:

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from tests.anomaly.detector_fixtures import fitted, homes, small_ensemble, windows_of
+
+from loadproof.anomaly.ensemble import EnsembleDetector
+from loadproof.anomaly.injection import FAULTS
+from loadproof.anomaly.physical import PhysicalDetector
+from loadproof.anomaly.seasonal import SeasonalZScoreDetector
+from loadproof.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def ensemble():
+    return fitted("ensemble")
+
+
+def test_no_weight_is_negative_and_some_are_above_0(ensemble):
+    found = [weight for member in ensemble.weights().values() for weight in member.values()]
+    assert min(found) >= 0
+    assert max(found) > 0
+    assert list(ensemble.weights()) == ["physical", "seasonal_zscore", "sub_pca"]
+
+
+def test_without_a_kind_the_weights_are_those_of_an_ensemble_that_never_met_it():
+    windows = windows_of(homes(6, 36, seed=9))
+    one = fitted("ensemble", windows)
+    kinds = {kind: FAULTS[kind] for kind in ("meter_dropout", "unit_slip", "reversed_ct")}
+    never = EnsembleDetector(small_ensemble().members, faults={k: v for k, v in kinds.items() if k != "reversed_ct"})
+    assert one.without("reversed_ct").weights() != one.weights()
+    never.fit(windows, windows.take(slice(0, 0)), rng=np.random.default_rng(7))
+    for member, weights in never.weights().items():
+        assert one.without("reversed_ct").weights()[member] == pytest.approx(weights)
+
+
+def test_left_out_kinds_are_kept_by_the_state(ensemble):
+    again = small_ensemble()
+    again.restore(ensemble.without("unit_slip").state())
+    assert again.weights() == ensemble.without("unit_slip").weights()
+
+
+def test_a_change_that_is_no_fault_leaves_the_weights_of_all(ensemble):
+    assert ensemble.without("ev").weights() == ensemble.weights()
+
+
+def test_it_takes_a_reading_for_what_its_loudest_member_does(ensemble):
+    windows = windows_of(homes(1, 29, seed=5))
+    truth = windows.truth_kwh.copy()
+    truth[0, 30] = -1
+    windows = type(windows)(windows.inputs, truth)
+    scores = ensemble.score(windows)
+    assert scores.kinds[scores.kind[0, 30]] in ("limit", "dropout")
+    assert scores.score[0, 30] == scores.score.max()
+
+
+def test_members_of_one_name_are_refused():
+    with pytest.raises(ConfigError, match="different names"):
+        EnsembleDetector([PhysicalDetector(), PhysicalDetector()])
+
+
+def test_days_too_few_for_any_fault_are_refused():
+    windows = windows_of(homes(2, 29))
+    alone = EnsembleDetector([SeasonalZScoreDetector()], faults={"theft": FAULTS["theft"]})
+    with pytest.raises(ConfigError, match="more days of validation"):
+        alone.fit(windows, windows, rng=np.random.default_rng(0))

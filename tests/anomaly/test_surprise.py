@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from loadproof.anomaly.surprise import fit_scale, surprise, views_of
+
+
+def test_a_score_that_1_clean_reading_in_100_reaches_is_2_decades_of_surprise():
+    clean = np.random.default_rng(0).random((100, 1000)).astype(np.float32)
+    found = surprise(np.array([[0.9, 0.99, 0.999]], np.float32), fit_scale(clean))
+    np.testing.assert_allclose(found, [[1, 2, 3]], atol=0.02)
+
+
+def test_beyond_all_clean_scores_it_goes_on_rising_to_8_decades():
+    clean = np.random.default_rng(0).beta(2, 5, (10, 10_000)).astype(np.float32)
+    found = surprise(np.array([[clean.max(), 0.999, 1.0]], np.float32), fit_scale(clean))[0]
+    assert 4 < found[0] < found[1] <= found[2] <= 8
+
+
+@pytest.mark.parametrize("clean", (np.full((3, 48), np.nan, np.float32), np.zeros((3, 48), np.float32)))
+def test_clean_scores_that_are_missing_or_alike_still_make_a_scale(clean):
+    found = surprise(np.array([[0.0, 0.5, 0.99]], np.float32), fit_scale(clean))
+    assert np.isfinite(found).all()
+    assert (np.diff(found[0]) >= 0).all()
+
+
+def test_the_views_of_1_surprise_in_a_day_are_it_a_thirteenth_within_3_hours_and_a_48th_of_the_day():
+    surprises = np.zeros((1, 48), np.float32)
+    surprises[0, 20] = 13
+    views = views_of(surprises, interval_mins=30)
+    np.testing.assert_allclose(views[0, 20], [13, 1, 13 / 48], rtol=1e-6)
+    np.testing.assert_allclose(views[0, 26], [0, 1, 13 / 48], rtol=1e-6)
+    np.testing.assert_allclose(views[0, 27], [0, 0, 13 / 48], atol=1e-6)
+
+
+def test_what_is_missing_is_left_out_of_every_mean_and_stays_missing():
+    surprises = np.ones((1, 48), np.float32)
+    surprises[0, 10:14] = np.nan
+    views = views_of(surprises, interval_mins=30)
+    assert np.isnan(views[0, 10:14]).all()
+    np.testing.assert_allclose(np.delete(views[0], slice(10, 14), axis=0), 1)
