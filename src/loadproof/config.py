@@ -21,6 +21,7 @@ __all__ = [
     "LightGBMConfig",
     "PatchTSTConfig",
     "RidgeConfig",
+    "RiskConfig",
     "StatisticalConfig",
     "build_section",
     "read_config",
@@ -240,6 +241,23 @@ class BacktestConfig(_Section):
         return self
 
 
+class RiskConfig(_Section):
+    """From feeders to the chance that a limit is exceeded."""
+
+    feeder_homes: int = Field(30, ge=2, le=1000, description="Homes of a pseudo-feeder")
+    learn_days: int = Field(112, ge=7, le=1500, description="Days before t0 that a forecaster is fitted on")
+    valid_days: int = Field(28, ge=0, le=366, description="Of these the last, which its bands are calibrated on")
+    learn_windows: int = Field(20_000, ge=100, le=1_000_000, description="Windows at most; of random feeders if fewer")
+    min_reporting: float = Field(0.9, gt=0, le=1, description="Share of a feeder's devices that must report, if scaled")
+    device_sd_share: float = Field(
+        1.3, gt=0, le=10, description="Deviation between devices over their mean, where it was not seen"
+    )
+    cyclic_ratio: float = Field(1.2, ge=0.5, le=2, description="What a transformer carries at its peak, of its rating")
+    tail: Literal["exponential", "none"] = Field(
+        "exponential", description="What lies above the highest quantile; none says that nothing does"
+    )
+
+
 class ExperimentConfig(_Section):
     """All sections; their names are the keys of ``params.yaml``."""
 
@@ -253,6 +271,7 @@ class ExperimentConfig(_Section):
     patchtst: PatchTSTConfig = PatchTSTConfig()
     calibration: CalibrationConfig = CalibrationConfig()
     autoencoder: AutoencoderConfig = AutoencoderConfig()
+    risk: RiskConfig = RiskConfig()
     backtest: BacktestConfig = BacktestConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 

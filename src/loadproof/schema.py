@@ -24,6 +24,8 @@ __all__ = [
     "NETWORK",
     "READINGS",
     "REJECTED",
+    "RISK",
+    "RISK_STEPS",
     "SCORES",
     "WEATHER",
     "Checked",
@@ -168,6 +170,44 @@ METRICS: Final = pl.Schema(
     }
 )
 """``entity_id`` null means all; ``low`` and ``high`` are a 95 % interval, null where none was made."""
+
+RISK: Final = pl.Schema(
+    {
+        "rank": pl.Int32(),
+        "entity_id": pl.String(),
+        "level": pl.String(),
+        "limit": pl.String(),
+        "limit_kwh": pl.Float64(),
+        "source": pl.String(),
+        "probability": pl.Float64(),
+        "probability_utc": _UTC_US,
+        "any_low": pl.Float64(),
+        "any_high": pl.Float64(),
+        "expected_excess_kwh": pl.Float64(),
+        "peak_utc": _UTC_US,
+        "peak_kwh": pl.Float64(),
+        "headroom_95_kwh": pl.Float64(),
+        "headroom_utc": _UTC_US,
+        "model": pl.String(),
+        "t0_utc": _UTC_US,
+    }
+)
+"""One row an entity and limit, worst first. ``probability`` is that of its likeliest half hour, which starts at
+``probability_utc``; the chance of any half hour lies between ``any_low`` and ``any_high``, which are equal where sample
+paths told it. ``expected_excess_kwh`` is over the whole horizon, ``peak_kwh`` the median at the hour of the likely peak,
+``headroom_95_kwh`` the least of limit less 95 % quantile (negative: the limit is passed)."""
+
+RISK_STEPS: Final = pl.Schema(
+    {
+        "entity_id": pl.String(),
+        "limit": pl.String(),
+        "ts_utc": _UTC_US,
+        "probability": pl.Float32(),
+        "expected_excess_kwh": pl.Float32(),
+        "headroom_95_kwh": pl.Float32(),
+    }
+)
+"""The same per half hour."""
 
 NETWORK: Final = pl.Schema(
     {

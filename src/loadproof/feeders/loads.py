@@ -1,0 +1,188 @@
+"""What feeders and their substations used, as one panel: real feeders, or pseudo-feeders of homes."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from loadproof.errors import ConfigError
+from loadproof.features.panel import Panel, panel_from_readings
+from loadproof.feeders.aggregate import ScaleUp, aggregate, as_feeders, scale_up
+from loadproof.feeders.groupings import groups_of, groups_of_network, groups_of_size
+
+__all__ = ["SUBSTATION", "Loads", "last_common_end", "network_loads", "power_factors", "pseudo_loads", "widen"]
+
+SUBSTATION: Final = "secondary_substation"
+
+_STEP_MINS: Final = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Loads:
+    """The loads that limits are held against.
+
+    Attributes:
+        panel: Feeders and substations, each a series of kWh per half hour.
+        levels: ``feeder`` or ``substation`` of each.
+        members: The feeders or homes of each substation or pseudo-feeder, where they are known.
+        devices: MPANs, or homes, of each; absent where unknown.
+        reported_share: Mean share of the devices that reported; absent where unknown.
+        relative_se: Standard error of the scaled-up load over the load; absent where nothing was scaled up.
+        scaled_by: How silent devices were counted.
+    """
+
+    panel: Panel
+    levels: Mapping[str, str]
+    members: Mapping[str, Sequence[str]]
+    devices: Mapping[str, int]
+    reported_share: Mapping[str, float]
+    relative_se: Mapping[str, float]
+    scaled_by: ScaleUp
+
+
+def last_common_end(readings: pl.LazyFrame) -> dt.datetime | None:
+    """Return the end of the last half hour in which at least half as many report as ever did; None without readings."""
+    counts = readings.group_by("ts_utc").agg(n=pl.len(), mins=pl.col("interval_mins").max()).collect(engine="streaming")
+    if counts.is_empty():
+        return None
+    most = counts["n"].to_numpy().max()
+    last = counts.filter(2 * pl.col("n") >= most).sort("ts_utc").row(-1, named=True)
+    end: dt.datetime = last["ts_utc"] + dt.timedelta(minutes=last["mins"])
+    return end
+
+
+def _loads(
+    feeders: pl.DataFrame, levels: Mapping[str, str], members: Mapping[str, Sequence[str]], scaled_by: ScaleUp
+) -> Loads:
+    facts = feeders.group_by("entity_id").agg(
+        devices=pl.col("devices").max(),
+        share=(pl.col("reporting") / pl.col("devices")).mean(),
+        se=pl.col("energy_se_kwh").mean() / pl.col("energy_kwh").mean(),
+    )
+    known = {
+        name: dict(facts.filter(pl.col(name).is_finite()).select("entity_id", name).iter_rows())
+        for name in ("devices", "share", "se")
+    }
+    panel = panel_from_readings(feeders)
+    kept = {name: levels[name] for name in panel.entities.tolist()}
+    return Loads(panel, kept, members, known["devices"], known["share"], known["se"], scaled_by)
+
+
+def pseudo_loads(
+    readings: pl.LazyFrame, homes: NDArray[np.str_], *, size: int, min_reporting: float, rng: np.random.Generator
+) -> Loads:
+    """Return random disjoint pseudo-feeders of ``size`` homes, and the substation of them all.
+
+    The few homes that are silent in a half hour are taken to use what the others do, which ``relative_se`` counts; a
+    half hour in which fewer than ``min_reporting`` report is missing. No factor of diversity: a sum is diverse.
+
+    Raises:
+        ConfigError: When the homes fill no feeder.
+    """
+    groups = groups_of_size(homes, size, rng=rng)
+    names = groups["group_id"].unique().sort().to_list()
+    all_homes = groups_of({f"pseudo:{SUBSTATION}": groups["entity_id"].to_list()})
+    both = aggregate(readings, pl.concat([groups, all_homes]))
+    scaled = scale_up(both, "mean_of_reporting", min_reporting=min_reporting).collect()
+    if scaled.is_empty():
+        raise ConfigError(
+            f"in no half hour {min_reporting:.0%} of a feeder's {size} homes report; ask for less with "
+            "risk.min_reporting, or ingest more"
+        )
+    levels = dict.fromkeys(names, "feeder") | {f"pseudo:{SUBSTATION}": "substation"}
+    members = {
+        str(name): part["entity_id"].to_list() for (name,), part in pl.concat([groups, all_homes]).group_by("group_id")
+    }
+    members[f"pseudo:{SUBSTATION}"] = names
+    return _loads(scaled, levels, members, "mean_of_reporting")
+
+
+def network_loads(
+    readings: pl.LazyFrame, network: pl.DataFrame | None, *, how: ScaleUp, min_reporting: float,
+    relative_sd: float | None,
+) -> Loads:  # fmt: skip
+    """Return real feeders, and the substations whose feeders are named by the network table.
+
+    A substation's half hour is the sum of its feeders that have readings, and missing where one of them is. Under
+    ``as_reported`` a load is that of the smart meters that reported, which is less than the feeder's whole.
+
+    Args:
+        readings: Columns of ``READINGS``, of feeders.
+        network: The table ``NETWORK``; None leaves substations out.
+        how: How silent devices are counted.
+        min_reporting: The least share that must report where they are scaled up.
+        relative_sd: Deviation between devices over their mean, for what scaling up is uncertain by.
+
+    Raises:
+        ConfigError: When scaling up leaves nothing.
+    """
+    feeders = as_feeders(readings)
+    levels: dict[str, str] = {}
+    members: dict[str, Sequence[str]] = {}
+    parts = [feeders]
+    seen = readings.select(pl.col("entity_id").unique()).collect(engine="streaming")["entity_id"]
+    if network is not None:
+        groups = groups_of_network(network.filter(pl.col("entity_id").is_in(seen.implode())), SUBSTATION)
+        sizes = groups.group_by("group_id").agg(pl.col("entity_id").sort(), n=pl.len())
+        members = dict(sizes.select("group_id", "entity_id").iter_rows())
+        whole = feeders.join(groups.lazy().select("group_id", "entity_id"), on="entity_id").group_by(
+            "group_id", "ts_utc"
+        ).agg(present=pl.len()).join(sizes.lazy().select("group_id", "n"), on="group_id").filter(
+            pl.col("present") == pl.col("n")
+        ).select(pl.col("group_id").alias("entity_id"), "ts_utc")  # fmt: skip
+        parts.append(aggregate(feeders, groups).join(whole, on=["entity_id", "ts_utc"], how="semi"))
+        levels = dict.fromkeys(members, "substation")
+    levels |= dict.fromkeys(seen.to_list(), "feeder")
+    both = pl.concat(parts)
+    if how == "as_reported":
+        frame = both.with_columns(energy_se_kwh=pl.lit(None, dtype=pl.Float64)).collect(engine="streaming")
+    else:
+        frame = scale_up(both, how, min_reporting=min_reporting, relative_sd=relative_sd).collect(engine="streaming")
+    if frame.is_empty():
+        raise ConfigError(
+            f"of no feeder {min_reporting:.0%} of the MPANs reported with a known count; ingest the lookup with the "
+            "usage, lower risk.min_reporting, or take --scale as_reported"
+        )
+    return _loads(frame, levels, members, how)
+
+
+def power_factors(readings: pl.LazyFrame) -> dict[str, float]:
+    """Return each feeder's power factor over all half hours whose active and reactive meters are equally many.
+
+    Reactive import alone is published; a feeder that exports reactive energy looks better than it is.
+    """
+    facts = {
+        name: pl.col("extras").str.json_path_match(f"$.{name}").cast(pl.Float64, strict=False)
+        for name in ("device_count", "device_count_reactive", "reactive_kvarh")
+    }
+    sums = (
+        readings.select("entity_id", pl.col("energy_kwh").cast(pl.Float64), **facts)
+        .filter(pl.col("device_count") == pl.col("device_count_reactive"), pl.col("reactive_kvarh").is_not_null())
+        .group_by("entity_id")
+        .agg(p=pl.col("energy_kwh").sum(), q=pl.col("reactive_kvarh").sum())
+        .filter(pl.col("p") > 0)
+        .with_columns(factor=pl.col("p") / (pl.col("p") ** 2 + pl.col("q") ** 2).sqrt())
+        .collect(engine="streaming")
+    )
+    return dict(sums.select("entity_id", "factor").sort("entity_id").iter_rows())
+
+
+def widen(
+    quantiles_kwh: NDArray[np.floating[Any]], levels: Sequence[float], relative_se: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return quantiles with the error of scaling up in them, added as the root of squares around the median.
+
+    Args:
+        quantiles_kwh: ``(N, H, Q)`` with the median among the levels.
+        levels: ``(Q,)``.
+        relative_se: Standard error over load, ``(N,)``; taken as a bell.
+    """
+    median = np.asarray(quantiles_kwh[..., list(levels).index(0.5)], dtype=np.float64)[..., None]  # (N, H, 1)
+    away = quantiles_kwh - median  # (N, H, Q)
+    error = np.array([NormalDist().inv_cdf(level) for level in levels]) * relative_se[:, None, None] * median  # (N, H, Q)
+    return np.asarray(np.maximum(median + np.sign(error) * np.hypot(away, error), 0))
