@@ -248,9 +248,15 @@ class RiskConfig(_Section):
     learn_days: int = Field(112, ge=7, le=1500, description="Days before t0 that a forecaster is fitted on")
     valid_days: int = Field(28, ge=0, le=366, description="Of these the last, which its bands are calibrated on")
     learn_windows: int = Field(20_000, ge=100, le=1_000_000, description="Windows at most; of random feeders if fewer")
-    min_reporting: float = Field(0.9, gt=0, le=1, description="Share of a feeder's devices that must report, if scaled")
+    min_reporting: float = Field(0.9, gt=0, le=1, description="Share of a pseudo-feeder's homes that must report")
+    min_metered: float = Field(
+        0.2, gt=0, le=1, description="Share of a real feeder's MPANs that must report, if it is scaled up to all"
+    )
     device_sd_share: float = Field(
-        1.3, gt=0, le=10, description="Deviation between devices over their mean, where it was not seen"
+        1.3,
+        gt=0,
+        le=10,
+        description="Deviation between devices over their mean, where not seen; 1.33 in 137 homes",
     )
     cyclic_ratio: float = Field(1.2, ge=0.5, le=2, description="What a transformer carries at its peak, of its rating")
     tail: Literal["exponential", "none"] = Field(

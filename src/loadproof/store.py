@@ -18,7 +18,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from loadproof.errors import SchemaError, SourceError
-from loadproof.schema import FORECASTS, METRICS, NETWORK, READINGS, WEATHER, Dataset, Ingested
+from loadproof.schema import FORECASTS, METRICS, NETWORK, READINGS, RISK, RISK_STEPS, WEATHER, Dataset, Ingested
 
 __all__ = ["ROWS_PER_GROUP", "Store", "naming", "write_atomically", "write_parquet", "write_together"]
 
@@ -178,6 +178,29 @@ class Store:
         """Write the hierarchy of the feeders."""
         _require(network, NETWORK, "a network table")
         write_atomically(self.network_root / "part-00000.parquet", partial(write_parquet, network))
+
+    def read_network(self) -> pl.DataFrame | None:
+        """Return the hierarchy of the feeders, None where none was ingested."""
+        path = self.network_root / "part-00000.parquet"
+        return pl.read_parquet(path) if path.is_file() else None
+
+    def write_risk(
+        self, folder: Path, ranked: pl.DataFrame, steps: pl.DataFrame, forecasts: pl.DataFrame, facts: Mapping[str, Any]
+    ) -> None:
+        """Write a ranked risk (Parquet, CSV, JSON), its half hours, its forecasts and its facts, all or none."""
+        _require(ranked, RISK, "a table of risk")
+        _require(steps, RISK_STEPS, "a table of risk per half hour")
+        _require(forecasts, FORECASTS, "a forecast table")
+        write_together(
+            {
+                folder / "risk.parquet": partial(write_parquet, ranked),
+                folder / "risk.csv": ranked.write_csv,
+                folder / "risk.json": ranked.write_json,
+                folder / "risk_half_hours.parquet": partial(write_parquet, steps),
+                folder / "risk_forecasts.parquet": partial(write_parquet, forecasts),
+                folder / "risk_run.json": partial(_write_text, _as_json(facts)),
+            }
+        )
 
     def write_forecasts(self, path: Path, forecasts: pl.DataFrame) -> None:
         """Write one model's forecast table, whole or not at all."""

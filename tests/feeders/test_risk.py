@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from loadproof.errors import ConfigError
+from loadproof.features.windows import Inputs
 from loadproof.feeders.assets import LIMITS
 from loadproof.feeders.risk import risk_of_paths, risk_of_quantiles
-from loadproof.features.windows import Inputs
 from loadproof.forecaster import make_forecast
 from loadproof.schema import LEVELS, RISK, RISK_STEPS
 

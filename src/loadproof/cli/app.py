@@ -9,6 +9,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from loadproof import __version__
+from loadproof.cli.feeders import feeders_app
 from loadproof.cli.forecasting import backtest_command, forecast_command, train_command
 from loadproof.cli.ingest import ingest_app
 from loadproof.cli.options import DEFAULTS, DERIVED_ROOT, SAMPLES_ROOT, DatasetOption, OutputDir, ProcessedRoot
@@ -28,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(ingest_app, name="ingest")
+app.add_typer(feeders_app, name="feeders")
 
 
 def main() -> None:

@@ -28,14 +28,14 @@ from loadproof.runner.forecasters import AT_ONCE, FORECASTERS
 from loadproof.schema import FIRST_TS_UTC, LAST_TS_UTC, Dataset
 from loadproof.store import Store
 
-__all__ = ["backtest_command", "forecast_command", "train_command"]
+__all__ = ["as_moment", "backtest_command", "forecast_command", "open_store", "take_knobs", "train_command"]
 
 _NAMES: Final = ", ".join(FORECASTERS)
 _LEARNERS: Final = ", ".join(name for name in FORECASTERS if name not in AT_ONCE)
 _BLOCKS: Final = DEFAULTS.forecast
 
 
-def _knobs(config: Path | None, seed: int | None, **forecast: object) -> ExperimentConfig:
+def take_knobs(config: Path | None, seed: int | None, **forecast: object) -> ExperimentConfig:
     """Return the config of a file, or the defaults, with what was said on the command line in its place."""
     knobs = read_config(config) if config else DEFAULTS
     said = {name: value for name, value in forecast.items() if value is not None}
@@ -43,7 +43,7 @@ def _knobs(config: Path | None, seed: int | None, **forecast: object) -> Experim
     return knobs.model_copy(update={"forecast": section} | ({} if seed is None else {"seed": seed}))
 
 
-def _open_store(dataset: Dataset, processed_root: Path, use_samples: bool | None) -> Store:
+def open_store(dataset: Dataset, processed_root: Path, use_samples: bool | None) -> Store:
     """Return the store; in sample mode, bring the samples into one that is empty."""
     store = Store(processed_root)
     mode, summary = sample_mode(use_samples, f"readings come from {processed_root}"), store.read_summary(dataset)
@@ -57,7 +57,7 @@ def _open_store(dataset: Dataset, processed_root: Path, use_samples: bool | None
     return store
 
 
-def _moment(text: str) -> dt.date | dt.datetime:
+def as_moment(text: str) -> dt.date | dt.datetime:
     """Return a day, or an instant with its zone."""
     try:
         moment = dt.date.fromisoformat(text) if len(text) <= 10 else dt.datetime.fromisoformat(text)
@@ -88,8 +88,8 @@ def train_command(
     """
     from loadproof.runner.train import train
 
-    knobs = _knobs(config, seed)
-    store = _open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
+    knobs = take_knobs(config, seed)
+    store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
     for name in dict.fromkeys(model or ["patchtst"]):
         done = train(store, dataset, name, models_root, config=knobs, device=choose_device(device), anew=anew)
         show_training(done)
@@ -125,13 +125,13 @@ def forecast_command(
 
     Example: loadproof forecast --dataset lcl --model patchtst --horizon 48 --at 2013-12-01 --entity lcl:MAC000003
     """
-    knobs = _knobs(
+    knobs = take_knobs(
         config, seed, horizon_steps=horizon, valid_from=valid_from, test_from=test_from, test_until=test_until
     )
     if entity and at is None:
         raise ConfigError("--entity is for a forecast from one instant; name that with --at")
-    moment = _moment(at) if at is not None else None
-    store = _open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
+    moment = as_moment(at) if at is not None else None
+    store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
     models, chosen = list(dict.fromkeys(model or ["seasonal_naive"])), choose_device(device)
     if moment is not None:
         from loadproof.runner.predict import predict
@@ -177,8 +177,8 @@ def backtest_command(
     """
     from loadproof.runner.backtest import Only, backtest
 
-    knobs = _knobs(config, seed)
-    store = _open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
+    knobs = take_knobs(config, seed)
+    store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
     only = Only(models=tuple(model or ()), levels=tuple(level or ()), folds=tuple(fold or ()), arms=tuple(arm or ()))
     done = backtest(store, dataset, records, config=knobs, only=only, device=choose_device(device), track=bar)
     show_board(done)

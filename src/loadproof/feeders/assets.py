@@ -143,7 +143,9 @@ def _read_row(columns: Sequence[str], fields: Sequence[str], ratings: dict[str, 
     Of an entity that stands twice nobody can say which row is right, so it has no rating.
     """
     if len(fields) != len(columns):
-        raise _WrongError(f"{len(fields)} fields under {len(columns)} columns", "give one a column, empty where unknown")
+        raise _WrongError(
+            f"{len(fields)} fields under {len(columns)} columns", "give one a column, empty where unknown"
+        )
     row = dict(zip(columns, fields, strict=True))
     if not (entity := row["entity_id"].strip()):
         raise _WrongError("entity_id is empty", "say whose rating it is")

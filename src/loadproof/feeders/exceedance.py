@@ -45,7 +45,8 @@ class Exceedance(NamedTuple):
 
 def _segments(quantiles_kwh: Floats, levels: Sequence[float]) -> Iterator[tuple[float, float, Floats, Floats]]:
     """Yield lower and upper level of each stretch of the distribution, and the loads there, from (0, 0 kWh) up."""
-    below, at = 0.0, np.zeros(quantiles_kwh.shape[:-1])  # (N, H)
+    below = 0.0
+    at: Floats = np.zeros(quantiles_kwh.shape[:-1])  # (N, H)
     for number, level in enumerate(levels):
         yield below, level, at, quantiles_kwh[..., number]
         below, at = level, quantiles_kwh[..., number]

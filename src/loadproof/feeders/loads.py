@@ -15,11 +15,24 @@ from loadproof.features.panel import Panel, panel_from_readings
 from loadproof.feeders.aggregate import ScaleUp, aggregate, as_feeders, scale_up
 from loadproof.feeders.groupings import groups_of, groups_of_network, groups_of_size
 
-__all__ = ["SUBSTATION", "Loads", "last_common_end", "network_loads", "power_factors", "pseudo_loads", "widen"]
+__all__ = [
+    "PSEUDO_SUBSTATION",
+    "Loads",
+    "last_common_end",
+    "network_loads",
+    "power_factors",
+    "pseudo_loads",
+    "read_between",
+    "widen",
+]
 
-SUBSTATION: Final = "secondary_substation"
+PSEUDO_SUBSTATION: Final = "pseudo:substation"
 
-_STEP_MINS: Final = 30
+_SUBSTATION: Final = "secondary_substation"
+
+_STEPS_A_DAY: Final = 48
+_RECENT_DAYS: Final = 28
+"""A home that reported little of so many days before ``t0`` is in no pseudo-feeder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +69,19 @@ def last_common_end(readings: pl.LazyFrame) -> dt.datetime | None:
     return end
 
 
+def read_between(readings: pl.LazyFrame, since: dt.datetime, until: dt.datetime) -> pl.LazyFrame:
+    """Return the readings from ``since`` to before ``until``."""
+    return readings.filter(pl.col("ts_utc") >= since, pl.col("ts_utc") < until)
+
+
+def _homes(readings: pl.LazyFrame, t0: dt.datetime, share: float) -> NDArray[np.str_]:
+    """Return the homes that reported at least a share of the half hours of the last ``_RECENT_DAYS``."""
+    recent = readings.filter(pl.col("ts_utc") >= t0 - dt.timedelta(days=_RECENT_DAYS))
+    counts = recent.group_by("entity_id").agg(n=pl.len()).collect(engine="streaming")
+    able = counts.filter(pl.col("n") >= share * _RECENT_DAYS * _STEPS_A_DAY)["entity_id"].sort()
+    return np.array(able.to_list(), dtype=np.str_)
+
+
 def _loads(
     feeders: pl.DataFrame, levels: Mapping[str, str], members: Mapping[str, Sequence[str]], scaled_by: ScaleUp
 ) -> Loads:
@@ -74,9 +100,9 @@ def _loads(
 
 
 def pseudo_loads(
-    readings: pl.LazyFrame, homes: NDArray[np.str_], *, size: int, min_reporting: float, rng: np.random.Generator
+    readings: pl.LazyFrame, t0: dt.datetime, *, size: int, min_reporting: float, rng: np.random.Generator
 ) -> Loads:
-    """Return random disjoint pseudo-feeders of ``size`` homes, and the substation of them all.
+    """Return random disjoint pseudo-feeders of ``size`` homes that report before ``t0``, and their substation.
 
     The few homes that are silent in a half hour are taken to use what the others do, which ``relative_se`` counts; a
     half hour in which fewer than ``min_reporting`` report is missing. No factor of diversity: a sum is diverse.
@@ -84,9 +110,9 @@ def pseudo_loads(
     Raises:
         ConfigError: When the homes fill no feeder.
     """
-    groups = groups_of_size(homes, size, rng=rng)
+    groups = groups_of_size(_homes(readings, t0, min_reporting), size, rng=rng)
     names = groups["group_id"].unique().sort().to_list()
-    all_homes = groups_of({f"pseudo:{SUBSTATION}": groups["entity_id"].to_list()})
+    all_homes = groups_of({PSEUDO_SUBSTATION: groups["entity_id"].to_list()})
     both = aggregate(readings, pl.concat([groups, all_homes]))
     scaled = scale_up(both, "mean_of_reporting", min_reporting=min_reporting).collect()
     if scaled.is_empty():
@@ -94,11 +120,11 @@ def pseudo_loads(
             f"in no half hour {min_reporting:.0%} of a feeder's {size} homes report; ask for less with "
             "risk.min_reporting, or ingest more"
         )
-    levels = dict.fromkeys(names, "feeder") | {f"pseudo:{SUBSTATION}": "substation"}
+    levels = dict.fromkeys(names, "feeder") | {PSEUDO_SUBSTATION: "substation"}
     members = {
         str(name): part["entity_id"].to_list() for (name,), part in pl.concat([groups, all_homes]).group_by("group_id")
     }
-    members[f"pseudo:{SUBSTATION}"] = names
+    members[PSEUDO_SUBSTATION] = names
     return _loads(scaled, levels, members, "mean_of_reporting")
 
 
@@ -127,7 +153,7 @@ def network_loads(
     parts = [feeders]
     seen = readings.select(pl.col("entity_id").unique()).collect(engine="streaming")["entity_id"]
     if network is not None:
-        groups = groups_of_network(network.filter(pl.col("entity_id").is_in(seen.implode())), SUBSTATION)
+        groups = groups_of_network(network.filter(pl.col("entity_id").is_in(seen.implode())), _SUBSTATION)
         sizes = groups.group_by("group_id").agg(pl.col("entity_id").sort(), n=pl.len())
         members = dict(sizes.select("group_id", "entity_id").iter_rows())
         whole = feeders.join(groups.lazy().select("group_id", "entity_id"), on="entity_id").group_by(
@@ -146,7 +172,7 @@ def network_loads(
     if frame.is_empty():
         raise ConfigError(
             f"of no feeder {min_reporting:.0%} of the MPANs reported with a known count; ingest the lookup with the "
-            "usage, lower risk.min_reporting, or take --scale as_reported"
+            "usage, lower risk.min_metered, or take --scale as_reported"
         )
     return _loads(frame, levels, members, how)
 
@@ -184,5 +210,6 @@ def widen(
     """
     median = np.asarray(quantiles_kwh[..., list(levels).index(0.5)], dtype=np.float64)[..., None]  # (N, H, 1)
     away = quantiles_kwh - median  # (N, H, Q)
-    error = np.array([NormalDist().inv_cdf(level) for level in levels]) * relative_se[:, None, None] * median  # (N, H, Q)
-    return np.asarray(np.maximum(median + np.sign(error) * np.hypot(away, error), 0))
+    bell = np.array([NormalDist().inv_cdf(level) for level in levels])  # (Q,)
+    error = bell * relative_se[:, None, None] * median  # (N, H, Q)
+    return np.asarray(np.maximum(median + np.sign(bell) * np.hypot(away, error), 0))

@@ -7,6 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from loadproof.errors import ConfigError
+from loadproof.features.calendar import Instants
+from loadproof.features.windows import Inputs
 from loadproof.feeders.exceedance import (
     Exceedance,
     Tail,
@@ -15,8 +17,6 @@ from loadproof.feeders.exceedance import (
     exceedance_of_quantiles,
     quantile_at,
 )
-from loadproof.features.calendar import Instants
-from loadproof.features.windows import Inputs
 from loadproof.forecaster import Forecast
 from loadproof.schema import RISK, RISK_STEPS
 
@@ -151,7 +151,9 @@ def rank_risks(told: _Told, ts: Instants, limits: pl.DataFrame, levels: dict[str
         descending=[True, True, True, False, False],
     ).with_columns(rank=pl.int_range(1, pl.len() + 1))  # fmt: skip
     order = ranked["place"].to_numpy()
-    return Risk(ranked.select(pl.col(name).cast(dtype) for name, dtype in RISK.items()), _steps(told, room, ts, ranked, order))
+    return Risk(
+        ranked.select(pl.col(name).cast(dtype) for name, dtype in RISK.items()), _steps(told, room, ts, ranked, order)
+    )
 
 
 def _steps(

@@ -1,0 +1,10 @@
+"""The commands on feeders, gathered below one name."""
+
+import typer
+
+from loadproof.cli.feeders_risk import risk_command
+
+__all__ = ["feeders_app"]
+
+feeders_app = typer.Typer(help="From homes to feeders, substations and their limits.", no_args_is_help=True)
+feeders_app.command("risk")(risk_command)

@@ -1,0 +1,129 @@
+"""One forecast of every feeder and substation from one instant, by a forecaster that is fitted on them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadproof.config import CalibrationConfig, ForecastConfig, RiskConfig
+from loadproof.errors import ConfigError
+from loadproof.evaluation.calibration import Calibration, calibrate
+from loadproof.features.calendar import local_midnights
+from loadproof.features.panel import Panel
+from loadproof.features.selection import as_datetime
+from loadproof.features.windows import Inputs, Split, cut_windows, split_by_time
+from loadproof.feeders.loads import Loads, widen
+from loadproof.forecaster import Forecast, Forecaster, make_forecast
+
+__all__ = ["MIN_OBSERVED_MINS", "Ahead", "look_ahead"]
+
+MIN_OBSERVED_MINS: Final = 24 * 60
+"""A feeder needs a day's worth of readings, in whatever pieces."""
+
+_WINDOWS_AT_ONCE: Final = 8192
+_LEAST_TO_CALIBRATE: Final = 100
+"""So many windows at least are needed to hold bands to their levels; with fewer they stay as forecast."""
+
+
+class Ahead(NamedTuple):
+    """A forecast from one instant, who could not be forecast, and what it rests on, in sentences."""
+
+    forecast: Forecast
+    inputs: Inputs
+    left_out: Sequence[str]
+    notes: Sequence[str]
+
+
+def _nothing(loads: Loads, t0: np.datetime64, counts: NDArray[np.int64], least: int, steps: int) -> str:
+    """Say what is missing where nobody can be forecast."""
+    feeders = sum(level == "feeder" for level in loads.levels.values())
+    unknown = sum(1 for name, level in loads.levels.items() if level == "feeder" and name not in loads.devices)
+    lacking = f"{unknown} of them have no MPAN count, and " if unknown else ""
+    return (
+        f"nothing can be concluded: of {feeders} feeder(s) none has {least} published half hours in the {steps} before "
+        f"{as_datetime(t0):%Y-%m-%d %H:%M} UTC, the most has {int(counts.max(initial=0))}; {lacking}no forecast stands "
+        "on so little: ingest more days, such as with 'loadproof ingest ssen --source listing --since DAY'"
+    )
+
+
+def _some(panel: Panel, windows: int, days: int, rng: np.random.Generator) -> Panel:
+    """Return random series of the panel, no more than give so many windows."""
+    number = max(1, windows // max(days, 1))
+    if number >= len(panel.entities):
+        return panel
+    rows = np.sort(rng.choice(len(panel.entities), number, replace=False))
+    return replace(panel, entities=panel.entities[rows], energy_kwh=panel.energy_kwh[rows])
+
+
+def _fit(
+    forecaster: Forecaster, panel: Panel, t0: np.datetime64, knobs: ForecastConfig, risk: RiskConfig,
+    rng: np.random.Generator,
+) -> Calibration | None:  # fmt: skip
+    """Fit on the windows before ``t0`` and return what calibrates the bands; None with too few windows for that."""
+    end = as_datetime(t0)
+    first = as_datetime(t0 - np.timedelta64(risk.learn_days, "D"))
+    windows = cut_windows(
+        _some(panel, risk.learn_windows, risk.learn_days, rng), context_steps=knobs.context_steps,
+        horizon_steps=knobs.horizon_steps, origins=local_midnights(first, end), data_lag_steps=knobs.data_lag_steps,
+        min_observed=MIN_OBSERVED_MINS // panel.interval_mins,
+    )  # fmt: skip
+    middle = t0 - np.timedelta64(risk.valid_days, "D")
+    split: Split = split_by_time(windows, valid_from=as_datetime(middle), test_from=end)
+    forecaster.fit(split.train, split.valid, rng=rng)
+    valid = split.valid
+    if len(valid) < _LEAST_TO_CALIBRATE:
+        return None
+    return calibrate(
+        forecaster.predict(valid.inputs), valid.inputs, valid.truth_kwh, knobs=CalibrationConfig(kind="static")
+    )
+
+
+def _in_parts(inputs: Inputs) -> Iterator[Inputs]:
+    for first in range(0, len(inputs), _WINDOWS_AT_ONCE):
+        yield inputs.take(slice(first, first + _WINDOWS_AT_ONCE))
+
+
+def _predict(forecaster: Forecaster, calibration: Calibration | None, inputs: Inputs) -> Forecast:
+    parts = []
+    for part in _in_parts(inputs):
+        told = forecaster.predict(part)
+        parts.append(calibration.apply(told, part) if calibration else told)
+    first = parts[0]
+    quantiles, mean, how = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("quantiles_kwh", "mean_kwh", "how")
+    )
+    return Forecast(quantiles, first.levels, mean, how, first.hows)
+
+
+def look_ahead(
+    loads: Loads, t0: np.datetime64, forecaster: Forecaster, *, knobs: ForecastConfig, risk: RiskConfig,
+    rng: np.random.Generator,
+) -> Ahead:  # fmt: skip
+    """Return the forecast of all that have a day's worth of readings, from what was published by ``t0``.
+
+    Where loads are scaled up from the devices that reported, the bands hold that error too.
+
+    Raises:
+        ConfigError: When nobody has enough, with what is missing.
+    """
+    panel, least = loads.panel, MIN_OBSERVED_MINS // loads.panel.interval_mins
+    inputs = cut_windows(
+        panel, context_steps=knobs.context_steps, horizon_steps=knobs.horizon_steps, origins=t0.reshape(1),
+        data_lag_steps=knobs.data_lag_steps, min_observed=least, require_truth=False,
+    ).inputs  # fmt: skip
+    if not len(inputs):
+        published = panel.count(panel.steps_to(t0.reshape(1)) - knobs.context_steps, knobs.context_steps)
+        raise ConfigError(_nothing(loads, t0, published, least, knobs.context_steps))
+    calibration = _fit(forecaster, panel, t0, knobs, risk, rng)
+    forecast = _predict(forecaster, calibration, inputs)
+    notes = [] if calibration else ["too few past windows to calibrate the bands, which are as the model tells them"]
+    if errors := {name: value for name, value in loads.relative_se.items() if value > 0}:
+        relative = np.array([errors.get(name, 0.0) for name in inputs.entity.tolist()])  # (N,)
+        wide = widen(forecast.quantiles_kwh, forecast.levels, relative)
+        forecast = make_forecast(wide, forecast.levels, forecast.mean_kwh, how=forecast.how, hows=forecast.hows)
+        middle = float(np.median(relative))
+        notes.append(f"scaling up to all devices adds a standard error of {middle:.1%} of the load, in the middle")
+    able = set(inputs.entity.tolist())
+    return Ahead(forecast, inputs, [name for name in panel.entities.tolist() if name not in able], notes)
