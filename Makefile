@@ -32,6 +32,8 @@ run: $(INSTALLED)
 	  --model ridge --model lightgbm --model patchtst
 	$(BIN)/loadproof forecast --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
 	  --output-dir $(RUN)/forecast --model patchtst --at 2013-12-20
+	$(BIN)/loadproof anomaly --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
+	  --output-dir $(RUN)/forecast --detector physical --detector sub_pca
 	$(BIN)/loadproof backtest --dataset lcl --use-samples --config params.yaml --records $(RUN)/board
 	$(BIN)/loadproof report --processed-root $(RUN)/processed --output-dir $(RUN)/forecast --report $(RUN)/report.html
 

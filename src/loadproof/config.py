@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from loadproof.errors import ConfigError
 
 __all__ = [
+    "AnomalyConfig",
     "AutoencoderConfig",
     "BacktestConfig",
     "CalibrationConfig",
@@ -186,6 +187,24 @@ class CalibrationConfig(_Section):
     half_life_days: float = Field(14.0, ge=1, le=3650, description="Age at which a truth counts half, where adaptive")
 
 
+class AnomalyConfig(_Section):
+    """What detectors learn from, and when their scores become alerts; the blocks are those of the forecast section."""
+
+    alerts_per_week: float = Field(0.1, gt=0, le=50, description="False alarms that are put up with, per home and week")
+    fit_windows: int = Field(
+        8000, ge=10, description="Days of homes that a detector is fitted on at most, evenly taken"
+    )
+    clean_days: int = Field(
+        56, ge=7, le=730, description="Days before a day that its scores are ranked among, from valid_from on"
+    )
+    refresh_days: int = Field(7, ge=1, le=366, description="Days until that history is taken anew")
+    fuse_a: float | None = Field(
+        100.0, gt=0, le=2000, description="Rating of the service fuse in ampere; null where none is known"
+    )
+    phases: Literal[1, 3] = Field(1, description="Phases of the supply")
+    threads: int = Field(2, ge=1, le=256, description="Chunks of homes that are scored together")
+
+
 class BacktestConfig(_Section):
     """The board: folds, groups and arms."""
 
@@ -278,6 +297,7 @@ class ExperimentConfig(_Section):
     calibration: CalibrationConfig = CalibrationConfig()
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     risk: RiskConfig = RiskConfig()
+    anomaly: AnomalyConfig = AnomalyConfig()
     backtest: BacktestConfig = BacktestConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 

@@ -18,7 +18,19 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from loadproof.errors import SchemaError, SourceError
-from loadproof.schema import FORECASTS, METRICS, NETWORK, READINGS, RISK, RISK_STEPS, WEATHER, Dataset, Ingested
+from loadproof.schema import (
+    ALERTS,
+    FORECASTS,
+    METRICS,
+    NETWORK,
+    READINGS,
+    RISK,
+    RISK_STEPS,
+    SCORES,
+    WEATHER,
+    Dataset,
+    Ingested,
+)
 
 __all__ = ["ROWS_PER_GROUP", "Store", "naming", "write_atomically", "write_parquet", "write_together"]
 
@@ -222,6 +234,25 @@ class Store:
         """Return all forecast tables of a folder, lazily; None where there is none."""
         files = sorted(folder.glob("*.parquet"))
         return pl.scan_parquet(files) if files else None
+
+    def write_watch(
+        self, folder: Path, detector: str, scores: pl.DataFrame, alerts: pl.DataFrame, facts: Mapping[str, Any]
+    ) -> tuple[Path, Path, Path]:
+        """Write one detector's scores and alerts, the alerts with ``facts`` as JSON too, all or none; return where."""
+        _require(scores, SCORES, "a table of scores")
+        _require(alerts, ALERTS, "a table of alerts")
+        rows = alerts.with_columns(pl.col("start_utc", "end_utc").dt.strftime("%Y-%m-%dT%H:%M:%SZ")).rows(named=True)
+        table, text = (folder / "alerts" / f"{detector}.{kind}" for kind in ("parquet", "json"))
+        paths = (folder / "scores" / f"{detector}.parquet", table, text)
+        said = _as_json({**facts, "alerts": rows})
+        writers = (partial(write_parquet, scores), partial(write_parquet, alerts), partial(_write_text, said))
+        write_together(dict(zip(paths, writers, strict=True)))
+        return paths
+
+    def read_alerts(self, folder: Path) -> dict[str, tuple[pl.DataFrame, dict[str, Any]]]:
+        """Return the alerts in a folder by detector, each with the facts of its watch."""
+        files = sorted((folder / "alerts").glob("*.parquet"))
+        return {file.stem: (pl.read_parquet(file), self.read_json(file.with_suffix(".json")) or {}) for file in files}
 
     def write_metrics(self, folder: Path, judged: Sequence[pl.DataFrame]) -> list[dict[str, Any]]:
         """Write the metrics as ``metrics.parquet``, ``.csv`` and ``.json``; return the rows over all entities."""

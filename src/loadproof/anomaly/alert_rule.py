@@ -8,10 +8,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.errors import ConfigError
+from loadproof.errors import ConfigError, SchemaError
 from loadproof.evaluation.timeline import find_spans
+from loadproof.forecaster import ModelState
 
-__all__ = ["JOIN_MINS", "AlertRate", "AlertRule", "alarm_mask", "alert_rate", "choose_rule"]
+__all__ = ["JOIN_MINS", "AlertRate", "AlertRule", "alarm_mask", "alert_rate", "choose_rule", "rule_from_state"]
 
 JOIN_MINS: Final = 120
 """Odd readings at most so far apart are one alert: a person looks once."""
@@ -31,6 +32,21 @@ class AlertRule(NamedTuple):
     p_value: float
     join_steps: int
     alerts_per_week: float
+
+    def state(self) -> ModelState:
+        """Return all of it, for a model folder."""
+        return ModelState(self._asdict(), {}, {})
+
+
+def rule_from_state(state: ModelState) -> AlertRule:
+    """Return what :meth:`AlertRule.state` told.
+
+    Raises:
+        SchemaError: When the state is of something else.
+    """
+    if set(state.knobs) != set(AlertRule._fields) or state.arrays or state.texts:
+        raise SchemaError("the state is not that of a rule; choose it again")
+    return AlertRule(**state.knobs)
 
 
 class AlertRate(NamedTuple):

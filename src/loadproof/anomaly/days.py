@@ -11,7 +11,7 @@ from loadproof.features.place import LONDON, Place
 from loadproof.features.weather import Weather
 from loadproof.features.windows import Windows, cut_windows
 
-__all__ = ["CONTEXT_DAYS", "cut_days"]
+__all__ = ["CONTEXT_DAYS", "cut_days", "cut_learning_days"]
 
 CONTEXT_DAYS: Final = 28
 """Days before a day that it is held against."""
@@ -19,7 +19,7 @@ CONTEXT_DAYS: Final = 28
 
 def cut_days(
     panel: Panel, first: Moment, last: Moment, *, context_steps: int | None = None, require_truth: bool = True,
-    weather: Weather | None = None, place: Place = LONDON,
+    every: int = 1, weather: Weather | None = None, place: Place = LONDON,
 ) -> Windows:  # fmt: skip
     """Cut one window for each home and local day from ``first`` to before ``last``.
 
@@ -32,14 +32,16 @@ def cut_days(
         last: Moment after the last; a midnight that falls on it is out.
         context_steps: C; ``CONTEXT_DAYS`` unless told.
         require_truth: Whether a day needs a reading; false to hear of whole days missing.
+        every: Take one day of so many, the first among them.
         weather: The weather to know, if any.
         place: Where the homes stand.
     """
     day_steps = 24 * 60 // panel.interval_mins
     context = CONTEXT_DAYS * day_steps if context_steps is None else context_steps
+    midnights = local_midnights(to_instant(first), last)[::every]
     windows = cut_windows(
-        panel, context_steps=context, horizon_steps=day_steps, origins=local_midnights(to_instant(first), last),
-        require_truth=require_truth, weather=weather, place=place,
+        panel, context_steps=context, horizon_steps=day_steps, origins=midnights, require_truth=require_truth,
+        weather=weather, place=place,
     )  # fmt: skip
     origins, at = np.unique(windows.inputs.t0, return_inverse=True)  # (O,), (N,)
     ts = origins[:, None] + np.arange(day_steps) * np.timedelta64(panel.interval_mins, "m")  # (O, H)
@@ -47,3 +49,21 @@ def cut_days(
     if not other.any():
         return windows
     return replace(windows, truth_kwh=np.where(other[at], np.float32(np.nan), windows.truth_kwh))
+
+
+def cut_learning_days(
+    panel: Panel, first: Moment, last: Moment, *, most: int, weather: Weather | None = None, place: Place = LONDON
+) -> Windows:
+    """Cut about ``most`` windows at most to learn from: every so many days of all homes, each weekday among them.
+
+    Args:
+        panel: The series.
+        first: First moment.
+        last: Moment after the last.
+        most: How many windows.
+        weather: The weather to know, if any.
+        place: Where the homes stand.
+    """
+    days = len(local_midnights(to_instant(first), last))
+    every = max(-(-days * len(panel.entities) // most), 1)
+    return cut_days(panel, first, last, every=every + (every % 7 == 0), weather=weather, place=place)

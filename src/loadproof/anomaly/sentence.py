@@ -12,6 +12,8 @@ __all__ = ["Told", "missing_sentence", "odd_sentence", "when"]
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+_MOST_DIGITS: Final = 4  # one in a million: more says nothing more
+
 _REMARKS: Final = {
     "frozen": "one value repeated",
     "limit": "more than the supply carries, or less than nothing",
@@ -53,8 +55,8 @@ def when(start: np.datetime64, end: np.datetime64) -> str:
 
 
 def _share(p_value: float) -> str:
-    """Return how many of a hundred readings are less odd, with as many digits as it takes, never rounded up."""
-    digits = max(math.ceil(-math.log10(p_value)) - 2, 0) if p_value > 0 else 6
+    """Return how many of a hundred readings are less odd, with the digits it takes, four at most, never rounded up."""
+    digits = min(max(math.ceil(-math.log10(p_value)) - 2, 0), _MOST_DIGITS) if p_value > 0 else _MOST_DIGITS
     return f"{math.floor((1 - p_value) * 100 * 10**digits + 1e-6) / 10**digits:.{digits}f} %"
 
 

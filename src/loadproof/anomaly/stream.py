@@ -23,10 +23,6 @@ class ScoredDay(NamedTuple):
     scores: Scores
 
 
-def _end(panel: Panel) -> np.datetime64:
-    return np.datetime64(panel.start + np.timedelta64(panel.energy_kwh.shape[1] * to_us(panel.interval_mins), "us"))
-
-
 def _joined(before: Panel, after: Panel) -> Panel:
     """Return both panels as one; a home or a time that neither holds is missing."""
     entities = np.union1d(before.entities, after.entities)
@@ -66,10 +62,10 @@ class Stream:
     def _refuse(self, day: Panel) -> None:
         if day.interval_mins != self._kept.interval_mins:
             raise ConfigError(f"a day of {day.interval_mins} minute steps; give steps of {self._kept.interval_mins}")
-        if local_midnights(day.start, _end(day)).tolist() != [day.start.astype("datetime64[us]").item()]:
-            raise ConfigError(f"{day.start} to {_end(day)} is no UK local day; give one, from midnight on")
-        if day.start < _end(self._kept):
-            raise ConfigError(f"the day of {day.start} was given before; go on from {_end(self._kept)}")
+        if local_midnights(day.start, day.end).tolist() != [day.start.astype("datetime64[us]").item()]:
+            raise ConfigError(f"{day.start} to {day.end} is no UK local day; give one, from midnight on")
+        if day.start < self._kept.end:
+            raise ConfigError(f"the day of {day.start} was given before; go on from {self._kept.end}")
 
     def update(self, new_day: Panel) -> ScoredDay:
         """Score the newest day and keep it as context of those to come.
@@ -85,7 +81,7 @@ class Stream:
         self._refuse(new_day)
         joined = _joined(self._kept, new_day)
         windows = cut_days(
-            joined, new_day.start, _end(new_day), context_steps=self.context_steps, weather=self.weather,
+            joined, new_day.start, new_day.end, context_steps=self.context_steps, weather=self.weather,
             place=self.place,
         )  # fmt: skip
         scores = self.detector.score(windows)

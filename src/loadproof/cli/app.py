@@ -9,6 +9,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from loadproof import __version__
+from loadproof.cli.anomaly import anomaly_command
 from loadproof.cli.feeders import feeders_app
 from loadproof.cli.forecasting import backtest_command, forecast_command, train_command
 from loadproof.cli.ingest import ingest_app
@@ -99,6 +100,7 @@ def download_command(
 app.command("train")(train_command)
 app.command("forecast")(forecast_command)
 app.command("backtest")(backtest_command)
+app.command("anomaly")(anomaly_command)
 
 
 @app.command("report")

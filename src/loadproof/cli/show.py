@@ -1,8 +1,11 @@
 """What a person sees: bars, tables and errors. Results go to standard output, all else to standard error."""
 
+import datetime as dt
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.box import SIMPLE
@@ -12,6 +15,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:  # what only some commands need is not imported by all
     from loadproof.runner.backtest import BoardReport
+    from loadproof.runner.detect import Detection
     from loadproof.runner.ingest import IngestReport
     from loadproof.runner.predict import Prediction
     from loadproof.runner.train import TrainReport
@@ -24,6 +28,7 @@ __all__ = [
     "print_error",
     "show_board",
     "show_broken",
+    "show_detection",
     "show_ingest",
     "show_metrics",
     "show_outlooks",
@@ -168,3 +173,32 @@ def show_board(done: "BoardReport") -> None:
         table.add_row(*key, *(f"{cells[name]:.3f}" if name in cells else "" for name in there))
     console.print(table)
     console.print(f"{done.planned} jobs: {done.made} made, {done.kept} kept, {done.seconds:.0f} s")
+
+
+def show_detection(done: "Detection") -> None:
+    """Print how often a detector alarmed and how that was measured, and its gravest alerts."""
+    rate, kinds = done.rate, ", ".join(f"{count} {kind}" for kind, count in done.kinds.items())
+    last = done.until - dt.timedelta(days=1)
+    span = f"{done.first}" if last == done.first else f"{done.first} to {last}"
+    interval = "" if math.isnan(rate.low) else f" [{rate.low:.3f}, {rate.high:.3f}]"
+    table = Table(show_header=False, title=f"{done.detector}, {done.how}: {span}", title_justify="left", box=SIMPLE)
+    figures = {
+        "alerts": kinds or "none",
+        "wanted": f"{done.rule.alerts_per_week:g} false alarms per home and week",
+        "achieved": f"{rate.per_week:.3f}{interval}: {rate.alerts} in {rate.home_weeks:,.1f} weeks of {rate.homes}",
+        "measured": "on these days, every alert taken for false, so it is that or less; what is missing not counted",
+    }
+    for name, value in figures.items():
+        table.add_row(name, value)
+    console.print(table)
+    if done.worst:
+        table = Table(title="the gravest, one a home", title_justify="left", box=SIMPLE)
+        for header in ("entity", "UK day", "kind", "severity", "what"):
+            table.add_column(header, justify="right" if header == "severity" else "left", no_wrap=header == "entity")
+        for alert in done.worst:
+            day = alert["start_utc"].astimezone(ZoneInfo("Europe/London"))
+            told = (alert["kind"], f"{alert['severity']:.1f}", alert["sentence"])
+            table.add_row(alert["entity_id"], f"{day:%Y-%m-%d}", *told)
+        console.print(table)
+    for said, path in zip(("scores", "alerts", "alerts as JSON"), done.paths, strict=True):
+        console.print(f"{said}: {path}", soft_wrap=True)

@@ -1,5 +1,6 @@
 """Readings to a panel: every entity's series on one regular grid, E entities by T time steps; NaN is missing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,17 @@ class Panel:
     start: np.datetime64
     interval_mins: int
     energy_kwh: NDArray[np.float32]
+
+    @property
+    def end(self) -> np.datetime64:
+        """The end of the last interval, UTC."""
+        length_us = self.energy_kwh.shape[1] * to_us(self.interval_mins)
+        return np.datetime64(self.start + np.timedelta64(length_us, "us"))
+
+    def only(self, names: Sequence[str]) -> "Panel":
+        """Return the series of some entities alone; one that is not here is not there either."""
+        rows = np.isin(self.entities, list(names))
+        return Panel(self.entities[rows], self.start, self.interval_mins, self.energy_kwh[rows])
 
     def steps_to(self, ts: Instants) -> NDArray[np.int64]:
         """Return how many steps after ``start`` each instant lies, of the same shape; may be negative.

@@ -1,0 +1,96 @@
+"""What a watch tells: the rate that it had, its counts, its gravest alerts."""
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.anomaly.detector_fixtures import homes, panel_of
+from tests.anomaly.tiny_detector import TinyDetector
+
+from loadproof.anomaly import sweep
+from loadproof.anomaly.alert_rule import AlertRule
+from loadproof.anomaly.following import CleanHistory, clean_rule
+from loadproof.anomaly.sweep import Sweep, join_scores
+from loadproof.anomaly.watch import achieved_rate, count_kinds, watch, worst_alerts
+from loadproof.errors import ConfigError
+from loadproof.schema import ALERTS, SCORES
+
+CLEAN = CleanHistory(dt.date(2013, 2, 4), dt.date(2013, 2, 25), days=21, refresh_days=7)
+UNTIL = dt.date(2013, 3, 4)
+
+
+def _watch(energy, *, only=(), threads=1):
+    panel = panel_of(energy)
+    found = join_scores(Sweep(panel, CLEAN.first, UNTIL).score(TinyDetector()))
+    days = Sweep(panel.only(only) if only else panel, CLEAN.until, UNTIL, threads=threads)
+    rule = clean_rule(found, CLEAN, alerts_per_week=0.5)
+    return watch(days, found, CLEAN, rule, detector="tiny", draws=100, rng=np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def energy():
+    energy = homes(5, 56, seed=4)
+    energy[2, 50 * 48 + 37 : 50 * 48 + 42] = 9  # 26 February, 18:30 to 21:00
+    energy[3, 51 * 48 : 53 * 48] = np.nan  # two days
+    return energy
+
+
+def test_3_alerts_in_2_home_weeks_are_1_5_a_week():
+    p = np.full((2, 336), 0.5, np.float32)
+    p[0, [5, 50]] = p[1, 100] = 0.001
+    rate = achieved_rate(p, AlertRule(0.01, 4, 0.1), interval_mins=30, draws=100, rng=np.random.default_rng(0))
+    assert (rate.alerts, rate.homes, rate.home_weeks, rate.per_week) == (3, 2, 2, 1.5)
+    assert np.isnan([rate.low, rate.high]).all() and rate.as_json()["low"] is None
+    p = np.tile(p, (4, 4))
+    rate = achieved_rate(p, AlertRule(0.01, 4, 0.1), interval_mins=30, draws=100, rng=np.random.default_rng(0))
+    assert rate.per_week == 1.5 and rate.low < 1.5 < rate.high
+
+
+def test_half_a_week_missing_counts_half_a_week():
+    p = np.full((1, 336), 0.5, np.float32)
+    p[0, 168:] = np.nan
+    rate = achieved_rate(p, AlertRule(0.01, 4, 0.1), interval_mins=30, draws=100, rng=np.random.default_rng(0))
+    assert rate.home_weeks == 0.5
+
+
+def test_an_evening_of_9_kwh_is_the_gravest_and_two_days_missing_are_told_of_once(energy):
+    told = _watch(energy)
+    assert told.scores.schema == SCORES and told.alerts.schema == ALERTS
+    assert told.scores.height == 5 * 7 * 48 - 96
+    (first, *_) = worst_alerts(told.alerts)
+    assert (first["entity_id"], first["kind"]) == ("h0002", "spike")
+    assert first["sentence"].startswith("18:30 to 21:00: 45.0 kWh against ")
+    assert told.alerts.filter(kind="missing")["sentence"].to_list() == [
+        "27 Feb 00:00 to 1 Mar 00:00: 96 readings missing"
+    ]
+    assert count_kinds(told.alerts)["missing"] == 1
+    assert told.rate.alerts == told.alerts.height - 1
+
+
+def test_in_chunks_of_one_home_on_two_threads_the_same_is_told(energy, monkeypatch):
+    whole = _watch(energy)
+    monkeypatch.setattr(sweep, "_CHUNK_VALUES", 1)
+    parts = _watch(energy, threads=2)
+    assert parts.scores.equals(whole.scores) and parts.alerts.equals(whole.alerts)
+
+
+def test_told_of_two_homes_alone_they_are_ranked_among_all(energy):
+    whole, two = _watch(energy), _watch(energy, only=("h0002", "h0003"))
+    mine = pl.col("entity_id").is_in(["h0002", "h0003"])
+    assert two.scores.equals(whole.scores.filter(mine)) and two.alerts.equals(whole.alerts.filter(mine))
+
+
+def test_homes_that_are_not_there_are_refused_with_the_mend(energy):
+    with pytest.raises(
+        ConfigError, match=r"none of 0 entities has a reading in the weeks before.*choose a later day, or"
+    ):
+        _watch(energy, only=("strange",))
+
+
+def test_the_gravest_are_one_a_home_and_of_equals_the_one_furthest_outside_its_band():
+    rows = [("a", 3.0, 9.0), ("a", 5.0, 2.0), ("b", 5.0, 4.0), ("c", None, None)]
+    alerts = pl.DataFrame(rows, ["entity_id", "severity", "energy_kwh"], orient="row").with_columns(
+        start_utc=pl.lit(dt.datetime(2013, 1, 1, tzinfo=dt.UTC)), expected_low_kwh=0.5, expected_high_kwh=1.0
+    )
+    assert [(row["entity_id"], row["energy_kwh"]) for row in worst_alerts(alerts)] == [("b", 4.0), ("a", 2.0)]

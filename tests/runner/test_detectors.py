@@ -1,0 +1,28 @@
+from typing import get_args
+
+import pytest
+
+from loadproof.config import AnomalyConfig, ExperimentConfig
+from loadproof.errors import ConfigError
+from loadproof.runner.detectors import DEFAULT_DETECTOR, DETECTORS, SECTIONS, DetectorName, detector_of
+
+
+def test_every_name_builds_a_detector_of_that_name():
+    assert set(DETECTORS) == set(get_args(DetectorName)) > {DEFAULT_DETECTOR}
+    assert all(build(ExperimentConfig()).name == name for name, build in DETECTORS.items())
+
+
+def test_the_sections_that_decide_a_detector_are_sections_of_the_config():
+    assert set(SECTIONS) <= set(DETECTORS)
+    assert {section for names in SECTIONS.values() for section in names} <= set(ExperimentConfig.model_fields)
+
+
+def test_the_physical_detector_has_the_fuse_of_the_config():
+    config = ExperimentConfig(anomaly=AnomalyConfig(fuse_a=None, phases=3))
+    detector = detector_of("physical")(config)
+    assert (detector.fuse_a, detector.phases) == (None, 3)
+
+
+def test_an_unknown_detector_is_told_which_there_are():
+    with pytest.raises(ConfigError, match="no detector is called 'oracle'; there are: physical, seasonal_zscore"):
+        detector_of("oracle")
