@@ -1,15 +1,17 @@
 """What the environment says, read at the command line's edge and nowhere else."""
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Environment", "SampleMode"]
+from loadproof.errors import ConfigError
+
+__all__ = ["Environment", "SampleMode", "read_environment"]
 
 
 class Environment(BaseSettings):
     """What the environment and ``.env`` may say; read at the command line's edge and nowhere else."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     use_samples: bool | None = None
     device: str = "cpu"
@@ -36,6 +38,22 @@ class Environment(BaseSettings):
             if value.strip().lower() not in ("", "0", "false", "no"):
                 return f"{name}={value}"
         return None
+
+
+def read_environment() -> Environment:
+    """Return what the environment and ``.env`` say.
+
+    Raises:
+        ConfigError: If a variable has a value that cannot be meant, or ``.env`` is no text.
+    """
+    try:
+        return Environment()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        raise ConfigError(f"{name}: {first['msg']}; mend it in the environment or in .env, or unset it") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f".env: is no UTF-8 text ({error}); mend it or move it away") from error
 
 
 class SampleMode(BaseModel):

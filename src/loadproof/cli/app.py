@@ -80,7 +80,7 @@ def download_command(
 
     Example: loadproof download lcl --to data/raw
     """
-    from loadproof.environment import Environment
+    from loadproof.environment import read_environment
     from loadproof.ingestion.download import Progress as Step
     from loadproof.runner.download import fetch_source
 
@@ -93,7 +93,7 @@ def download_command(
                 tasks[step.name] = progress.add_task(step.name, total=step.total_bytes)
             progress.update(tasks[step.name], completed=step.done_bytes)
 
-        fetch_source(source, to, token=Environment().ceda_token_text, force=force, tell=console.print, show=show)
+        fetch_source(source, to, token=read_environment().ceda_token_text, force=force, tell=console.print, show=show)
     console.print(f"{source}: {to / source}", soft_wrap=True)
 
 

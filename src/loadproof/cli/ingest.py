@@ -128,11 +128,11 @@ def ingest_ssen_command(
 
     Example: loadproof ingest ssen --source listing --since 2024-02-12 --until 2024-02-14
     """
-    from loadproof.environment import Environment
+    from loadproof.environment import read_environment
     from loadproof.runner.ssen import Remote, ingest_ssen
 
     root, mode = choose_input(input_root, use_samples)
-    environment = Environment()
+    environment = read_environment()
     remote = Remote(
         cache_root=CACHE_ROOT,
         ckan_url=ckan_url or environment.ssen_ckan_url,

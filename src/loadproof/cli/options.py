@@ -70,9 +70,9 @@ MaxRejected = Annotated[float, typer.Option(min=0, max=1, help="Fail when more t
 
 def sample_mode(use_samples: bool | None, where: str) -> str:
     """Return the mode's name; the first log line says which it is and why."""
-    from loadproof.environment import Environment, SampleMode
+    from loadproof.environment import SampleMode, read_environment
 
-    mode = SampleMode.decide(use_samples, Environment())
+    mode = SampleMode.decide(use_samples, read_environment())
     logger.info("sample mode is %s (%s): %s", "on" if mode.on else "off", mode.why, where)
     return "samples" if mode.on else "files"
 
@@ -93,9 +93,9 @@ def choose_device(flag: Device | None) -> str:
     Raises:
         ConfigError: If the environment names no device.
     """
-    from loadproof.environment import Environment
+    from loadproof.environment import read_environment
 
-    chosen = flag or Environment().device
+    chosen = flag or read_environment().device
     if chosen not in get_args(Device):
         raise ConfigError(f"DEVICE={chosen}: is no device; set it to one of {', '.join(get_args(Device))}")
     return chosen
