@@ -111,6 +111,11 @@ def test_two_values_for_one_half_hour_set_all_three_of_its_rows_aside():
     assert aside["reason"].to_list() == ["conflict"] * 3
 
 
+def test_two_values_that_are_one_at_rest_are_no_contradiction():
+    kept, aside = set_repeats_aside(repeats(("a", 0, 0.143), ("a", 0, 0.143 + 1e-12)))
+    assert (kept["line"].to_list(), aside["reason"].to_list()) == ([0], ["duplicate"])
+
+
 def test_a_half_hour_contested_earlier_takes_its_later_row_with_it():
     kept, aside = set_repeats_aside(repeats(("a", 0, None), ("a", 0, 0.1)))
     assert kept.is_empty()

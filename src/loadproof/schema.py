@@ -347,7 +347,8 @@ def set_repeats_aside(readings: pl.DataFrame) -> Checked:
     else:
         again = readings.select(pl.struct(key).is_duplicated()).to_series()
     again = again | readings["energy_kwh"].is_null()
-    contested = (pl.col("energy_kwh").n_unique() > 1) | pl.col("energy_kwh").is_null().any()
+    # As they will be at rest, so that the verdict is the same within a batch and across batches.
+    contested = (pl.col("energy_kwh").cast(pl.Float32).n_unique() > 1) | pl.col("energy_kwh").is_null().any()
     shared = readings.filter(again).with_columns(
         reason=pl.when(contested).then(pl.lit("conflict"))
         .when(pl.int_range(pl.len()) > 0).then(pl.lit("duplicate"))
