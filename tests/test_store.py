@@ -1,5 +1,6 @@
 import datetime as dt
 import json
+import os
 
 import duckdb
 import pandas as pd
@@ -134,3 +135,17 @@ def test_a_second_writer_of_the_same_dataset_is_refused(tmp_path):
     store = Store(tmp_path / "processed")
     with store.writing("lcl"), pytest.raises(SourceError, match="another ingest of lcl runs now"), store.writing("lcl"):
         pass
+
+
+def test_a_root_that_holds_more_than_datasets_is_refused_since_no_reader_could_take_it_for_one_table(
+    lcl_root, tmp_path
+):
+    root = lcl_root([lcl_line()])
+    with pytest.raises(SourceError, match=r"holds 'lcl', which is no dataset.*--output-root"):
+        ingest(LCLIngestor(root), Store(root), mode="files", max_rejected_share=0.05)
+    assert sorted(path.name for path in root.iterdir()) == ["lcl"]
+
+
+def test_a_root_whose_name_is_no_text_is_refused_in_printable_words(tmp_path):
+    with pytest.raises(SourceError, match=r"caf\\udce9.*no UTF-8; name another folder"):
+        Store(tmp_path / os.fsdecode(b"caf\xe9") / "processed")

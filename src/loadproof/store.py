@@ -87,10 +87,16 @@ COMMITTING: Final = "committing.json"
 
 
 class Store:
-    """Tables below and beside ``root`` (``data/processed``)."""
+    """Tables below and beside ``root`` (``data/processed``).
+
+    Raises:
+        SourceError: If the root's name is no text, which Arrow and polars cannot write below.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
+        if os.fsencode(self.root).decode(errors="replace") != str(self.root):
+            raise SourceError(f"{str(self.root)!a}: its name holds bytes that are no UTF-8; name another folder")
         beside = self.root.parent
         self.rejected_root = beside / "rejected"
         self.summaries_root = beside / "summaries"
@@ -105,6 +111,7 @@ class Store:
         Raises:
             SourceError: If another process writes it now, or the root is no place to swap folders into.
         """
+        self._refuse_foreign_files()
         if self.root.is_dir() and self.root.stat().st_dev != self.root.parent.stat().st_dev:
             raise SourceError(
                 f"{self.root}: is a file system of its own, so nothing can be moved into it whole; mount its parent "
@@ -117,6 +124,16 @@ class Store:
                 yield
         except Timeout as error:
             raise SourceError(f"{self.root}: another ingest of {dataset} runs now; wait for it to end") from error
+
+    def _refuse_foreign_files(self) -> None:
+        """Refuse a root with anything but datasets in it: no reader takes such a folder for one table."""
+        there = sorted(self.root.iterdir()) if self.root.is_dir() else []
+        foreign = [path.name for path in there if not path.name.startswith((".", "dataset="))]
+        if foreign:
+            raise SourceError(
+                f"{self.root}: holds {foreign[0]!r}, which is no dataset, so that nothing could read the folder as one "
+                "table; move it away, or name a folder of the readings' own with --output-root"
+            )
 
     def summary_path(self, dataset: Ingested) -> Path:
         """Where the last ingest of a dataset left its summary."""
