@@ -7,7 +7,7 @@ import vl_convert
 from tests.evaluation.report_fixtures import half_hours, readings_of
 from tests.evaluation.test_aggregates_forecasts import forecast_rows
 
-from loadproof.evaluation import figures, figures_scores
+from loadproof.evaluation import figures, figures_models, figures_scores
 from loadproof.evaluation.aggregates_forecasts import Window, cut_fan
 from loadproof.evaluation.aggregates_scores import comparisons, count_judged, pick_level, rank_models, share_below
 from loadproof.schema import METRICS
@@ -101,8 +101,15 @@ def test_a_metric_without_an_interval_is_drawn_as_a_point_alone():
     rows = metric_rows(("m", None, "mae", 1.0)).with_columns(
         low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64)
     )
-    svg = vl_convert.vegalite_to_svg(figures_scores.metric_points(rows, ["m"], "MAE (kWh)").to_dict())
-    assert "MAE (kWh)" in svg
+    chart = figures_scores.metric_points(rows, ["m"], "MAE (kWh)").to_dict()
+    assert "whisker" not in str(chart)  # its axis would have no end
+    assert "MAE (kWh)" in vl_convert.vegalite_to_svg(chart)
+
+
+def test_a_slice_without_an_interval_is_drawn_as_a_point_alone():
+    rows = pl.DataFrame({"subject": ["m"], "at": ["winter"], "value": [0.8], "low": [None], "high": [None]})
+    rows = rows.cast({"low": pl.Float64, "high": pl.Float64})
+    assert "whisker" not in str(figures_models.coverage_points(rows, ["m"], 80).to_dict())
 
 
 def test_models_are_ranked_by_crps_and_those_without_it_come_last():

@@ -82,10 +82,13 @@ def coverage_points(rows: pl.DataFrame, order: list[str], band: int) -> Figure:
     axis, scale = alt.Axis(tickCount=5), alt.Scale(zero=False, padding=12)
     nominal = alt.Chart(pl.DataFrame({"value": [float(band)]})).mark_rule(style="ideal")
     tips = ["at:N", "model:N", alt.Tooltip("value:Q", format=".1f")]
+    whiskers = (
+        base.transform_filter("isValid(datum.low)").mark_rule(style="whisker")
+        .encode(x=alt.X("low:Q", title=title, scale=scale, axis=axis), x2="high:Q")
+    )  # fmt: skip
     return layered(
         nominal.encode(x=alt.X("value:Q", title=title, scale=scale, axis=axis)),
-        base.transform_filter("isValid(datum.low)").mark_rule(style="whisker")
-        .encode(x=alt.X("low:Q", title=title, scale=scale, axis=axis), x2="high:Q"),
+        *([whiskers] if data["low"].is_not_null().any() else []),  # of no interval the axis would have no end
         base.mark_point(style="point").encode(x=alt.X("value:Q", title=title, scale=scale), tooltip=tips),
         height=max(120, (14 * len(order) + 12) * len(slices)),
     )  # fmt: skip

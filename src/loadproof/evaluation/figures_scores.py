@@ -83,7 +83,7 @@ def metric_points(rows: pl.DataFrame, order: list[str], title: str, *, ideal: fl
     mark = alt.Chart(pl.DataFrame({"value": [ideal]})).mark_rule(style="ideal").encode(x=_x("value", title))
     return layered(
         *([mark] if ideal is not None else []),
-        whiskers.encode(x=_x("low", title), x2="high:Q"),
+        *([whiskers.encode(x=_x("low", title), x2="high:Q")] if rows["low"].is_not_null().any() else []),
         base.mark_point(style="point").encode(x=_x("value", title), tooltip=_tips(".4f")),
         height=30 * rows["subject"].n_unique(),
     )

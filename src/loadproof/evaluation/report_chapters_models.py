@@ -91,11 +91,11 @@ def _losses(part: pl.DataFrame, order: list[str], suffix: str) -> list[Html]:
     scaled, ratios = overall(part, "pinball_scaled"), ratios_to_bar(part)
     noun, panels = dataset_words(str(part["dataset"][0]))[1], []
     if scaled.height:
-        chart = metric_points(scaled, order, "2 x pinball loss over mean load (no unit)")
+        chart = metric_points(scaled, order, "2 x pinball over mean load (no unit)")
         panels.append(Panel(chart, fragment("Loss, scaled")))
     if ratios.height:
         measure = METRICS_SHOWN[str(ratios["measure"][0])].short
-        chart = metric_points(ratios, order, f"{measure} over that of {BAR} (no unit)", ideal=1.0)
+        chart = metric_points(ratios, order, f"{measure} over the bar's (no unit)", ideal=1.0)
         panels.append(Panel(chart, fragment("Against the bar")))
     if not panels:
         return []

@@ -31,7 +31,7 @@
       axisY: { domain: false, ticks: false, titlePadding: 8, labelLimit: 190 },
       title: { color: ink, fontSize: 13, fontWeight: 600, anchor: "start", offset: 8 },
       legend: {
-        symbolBaseFillColor: soft, orient: "top", direction: "horizontal", columns: small ? 2 : 0, labelColor: ink, titleColor: soft, titleFontWeight: 400,
+        symbolBaseFillColor: soft, orient: "top", direction: "horizontal", columns: width < 380 ? 1 : small ? 2 : 0, labelColor: ink, titleColor: soft, titleFontWeight: 400,
         titleFontSize: 11.5, labelFontSize: 12, labelLimit: 150, titleLimit: 300, symbolStrokeWidth: 2, symbolSize: 90,
         gradientLength: small ? 150 : 220, offset: 12, rowPadding: 4, columnPadding: 14,
       },
