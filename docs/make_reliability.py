@@ -36,8 +36,9 @@ What holds for all of them:
 * **Nothing half-written.** Tables, rows set aside and the summary are put in place whole or not at all, and agree.
 * **Nothing lost.** Rows read = rows written + rows set aside, with file, line, reason and raw text.
 * **A broken file costs itself alone.** The sound one is in, the broken one is reported, the exit code is 1. With
-  `--strict` nothing is in. Where more rows than `--max-rejected-share` are set aside (5 % by default), or a file is
-  broken that concerns all others, nothing is in either way: *all out* below.
+  `--strict` nothing is in. A broken table beside the data (households, labels, metadata) is reported likewise, and the
+  rows are in without what it would say. Where more rows than `--max-rejected-share` are set aside (5 % by default),
+  nothing is in either way: *all out* below.
 * **Nothing outside is written or run.** Archives are read and never unpacked; pickles are read and never executed.
 
 Limits, refused beyond: a line of 16 MiB (weather: 1 MiB), 1,000 columns, a ZIP member that unpacks to more than 100

@@ -1,12 +1,14 @@
 """What travels from a source to the store: where some rows are, and some rows judged."""
 
+import errno
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-__all__ = ["Batch", "Part", "size_and_stamp"]
+__all__ = ["Batch", "Part", "open_binary", "size_and_stamp"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,17 @@ class Batch(NamedTuple):
     rejected: pl.DataFrame
     rows_read: int
     sha256: str
+
+
+def open_binary(path: Path) -> BufferedReader:
+    """Open a file for reading.
+
+    Raises:
+        OSError: If it cannot be opened, or is a pipe, which would wait for a writer forever, or a device.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "Is a pipe or a device, and no file", str(path))
+    return path.open("rb")
 
 
 def size_and_stamp(path: Path) -> tuple[int, str]:

@@ -1,5 +1,6 @@
 """Ways to break the small files that lie beside a source's data; each leaves the bad file's place with sound rows."""
 
+import os
 from pathlib import Path
 
 from tests.hostile.good_files import Sort
@@ -20,6 +21,11 @@ def households_that_are_ragged(sort: Sort, path: Path) -> None:
     path.with_name("informations_households.csv").write_text(text)
 
 
+def households_that_are_a_pipe(sort: Sort, path: Path) -> None:
+    sound(sort, path)
+    os.mkfifo(path.with_name("informations_households.csv"))
+
+
 def lookup_of_zero_bytes(sort: Sort, path: Path) -> None:
     sound(sort, path)
     path.with_name("LV_FEEDER_LOOKUP.csv").write_bytes(b"")
@@ -33,6 +39,11 @@ def lookup_of_other_columns(sort: Sort, path: Path) -> None:
 def labels_of_no_text(sort: Sort, path: Path) -> None:
     sound(sort, path)
     path.with_name("labels.dat").write_bytes(b"8 kettle\n9 \xff\xfe\xfd\n")
+
+
+def labels_that_are_a_pipe(sort: Sort, path: Path) -> None:
+    sound(sort, path)
+    os.mkfifo(path.with_name("labels.dat"))
 
 
 def labels_without_numbers(sort: Sort, path: Path) -> None:

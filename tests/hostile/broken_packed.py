@@ -201,5 +201,21 @@ def a_directory(sort: Sort, path: Path) -> None:
     path.mkdir()
 
 
+def a_pipe(sort: Sort, path: Path) -> None:
+    os.mkfifo(path)
+
+
+def zip_of_5000_digits(sort: Sort, path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(Path(sort.bad).name.replace("b.zip", "LCL-June2015v2_1.csv"), sort.text(sort.lines()))
+        archive.writestr(f"LCL-June2015v2_{'1' * 5000}.csv", sort.text(sort.lines()))
+
+
+def zip_of_a_folder(sort: Sort, path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("LCL-June2015v2_1.csv/", b"")
+        archive.writestr("LCL-June2015v2_1.csv", sort.text(sort.lines()))
+
+
 def a_loop(sort: Sort, path: Path) -> None:
     path.symlink_to(path.name)

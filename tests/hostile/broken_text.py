@@ -181,6 +181,15 @@ def a_dangling_link(sort: Sort, path: Path) -> None:
     path.symlink_to("gone.csv")
 
 
+def a_pipe(sort: Sort, path: Path) -> None:
+    os.mkfifo(path)
+
+
+def digits_of_another_script(sort: Sort, path: Path) -> None:
+    first, *others = sort.lines()
+    path.write_bytes(sort.text([*others, first.replace("2,9,", "٢,٩,")]))
+
+
 def a_name_of_odd_bytes(sort: Sort, path: Path) -> None:
     odd = os.fsdecode(path.stem.encode() + b"_\xff\x1b[2J" + path.suffix.encode())
     path.with_name(odd).write_bytes(sort.text(sort.lines()))

@@ -61,6 +61,11 @@ def values(**reasons: int) -> Gets:
     return Gets(values=reasons)
 
 
+def damaged(says: str, kept: int) -> Gets:
+    """A table beside the data: its rows are in, without what it would say."""
+    return Gets(says=says, kept=kept)
+
+
 def all_out(says: str) -> Gets:
     return Gets(says=says, all_out=True)
 
@@ -129,6 +134,7 @@ TEXTS: tuple[tuple[str, Callable[[Sort, Path], None], Gets, Mapping[str, Gets | 
     ("a directory of its name", text.a_directory, broken("\\[Errno 21\\] Is a directory.*; (fetch|mend)"), {}),
     ("a link to itself", text.a_loop, broken("\\[Errno 40\\] Too many levels of symbolic links.*; (fetch|mend)"), {}),
     ("a link to nothing", text.a_dangling_link, broken("\\[Errno 2\\] No such file.*; (fetch|mend)"), {}),
+    ("a pipe of its name", text.a_pipe, broken("\\[Errno 22\\] Is a pipe or a device.*; (fetch|mend)"), {}),
 )  # fmt: skip
 
 ZIP, H5, GZIP = "lcl zip", "ukdale hdf5", "weather gzip"
@@ -148,6 +154,7 @@ PACKED: tuple[tuple[str, Callable[[Sort, Path], None], Mapping[str, Gets]], ...]
     ("a directory of its name", packed.a_directory, {
         ZIP: NO_ZIP, H5: NO_H5, GZIP: NO_GZIP}),
     ("a link to itself", packed.a_loop, {ZIP: NO_ZIP, H5: NO_H5, GZIP: NO_GZIP}),
+    ("a pipe of its name", packed.a_pipe, {ZIP: NO_ZIP, H5: NO_H5, GZIP: NO_GZIP}),
     ("a bomb of 64 MB of line ends", packed.zip_bomb, {
         ZIP: broken("would unpack from \\d+ to 67108911 bytes, more than 100 to 1.*; fetch")}),
     ("a bomb that states 4 kB", packed.zip_bomb_that_lies, {ZIP: broken("damaged \\(its checksum.*; fetch")}),
@@ -158,6 +165,8 @@ PACKED: tuple[tuple[str, Callable[[Sort, Path], None], Mapping[str, Gets]], ...]
     ("deflate64, beside an archive that can be read", packed.zip_deflate64, {ZIP: aside(0)}),
     ("a member of the same name in two archives", packed.zip_with_the_good_ones_name, {ZIP: aside()}),
     ("two members of one name", packed.zip_of_one_name_twice, {ZIP: broken("holds 2 members called .*; pack")}),
+    ("a member of a number of 5,000 digits", packed.zip_of_5000_digits, {ZIP: aside()}),
+    ("a folder of a member's name", packed.zip_of_a_folder, {ZIP: aside()}),
     ("an archive in an archive", packed.zip_in_a_zip, {ZIP: aside(0)}),
     ("a member whose name speaks to the terminal", packed.zip_of_a_name_that_speaks, {
         ZIP: broken("'b.zip/\\\\x1b\\[2J\\\\nerror: all is well/.*_1.csv': its name holds .*; rename")}),
@@ -183,16 +192,21 @@ PACKED: tuple[tuple[str, Callable[[Sort, Path], None], Mapping[str, Gets]], ...]
 # What lies beside the data, and what the source answers.
 BESIDE: tuple[tuple[str, Callable[[Sort, Path], None], str, Gets], ...] = (
     ("households of other columns", beside.households_of_other_columns, "lcl",
-     all_out("informations_households.csv: cannot be read as LCLid.*; mend the file or remove it")),
+     damaged("informations_households.csv: cannot be read as LCLid.*; mend the file or remove it", 96)),
     ("households with ragged rows", beside.households_that_are_ragged, "lcl",
-     all_out("informations_households.csv: cannot be read as LCLid.*; mend the file or remove it")),
+     damaged("informations_households.csv: cannot be read as LCLid.*; mend the file or remove it", 96)),
+    ("households that are a pipe", beside.households_that_are_a_pipe, "lcl",
+     damaged("informations_households.csv: cannot be read .* Is a pipe.*; mend the file or remove it", 96)),
     ("a lookup of zero bytes", beside.lookup_of_zero_bytes, "ssen", aside()),
     ("a lookup of other columns", beside.lookup_of_other_columns, "ssen", aside()),
     ("labels.dat that is no text", beside.labels_of_no_text, DAT,
-     all_out("labels.dat: cannot be read as UTF-8 text.*; mend the file or remove it")),
+     damaged("labels.dat: cannot be read as UTF-8 text.*; mend the file or remove it", 48)),
+    ("labels.dat that is a pipe", beside.labels_that_are_a_pipe, DAT,
+     damaged("labels.dat: cannot be read as UTF-8 text .* Is a pipe.*; mend the file or remove it", 48)),
     ("labels.dat without numbers", beside.labels_without_numbers, DAT, aside()),
     ("metadata that would make objects", beside.metadata_that_would_make_objects, DAT,
-     all_out("building2.yaml: is no YAML .*; mend the file or remove it")),
+     damaged("building2.yaml: is no YAML .*; mend the file or remove it", 48)),
+    ("digits of another script", text.digits_of_another_script, "ukdale csv", aside(entity_unknown=1)),
     ("text after 'end data'", beside.text_after_the_end, MIDAS, broken("line 113: text after 'end data'; split")),
     ("a unit that nobody knows", beside.unit_that_nobody_knows, MIDAS,
      broken("the unit 'furlongs .*: check the header")),

@@ -27,6 +27,14 @@ def test_a_padded_value_at_0030_becomes_the_half_hour_that_starts_at_0000(lcl_ro
     assert aside == []
 
 
+def test_a_part_in_capitals_is_a_part(lcl_root):
+    root = lcl_root([lcl_line()])
+    (part,) = (root / "lcl").iterdir()
+    part.rename(part.with_name(part.name.upper()))
+    (reading,), _ = rows(LCLIngestor(root))
+    assert reading["entity_id"] == "lcl:MAC000002"
+
+
 def test_with_the_start_convention_a_stamp_is_kept(lcl_root):
     (reading,), _ = rows(LCLIngestor(lcl_root([lcl_line()]), ts_convention="start"))
     assert f"{reading['ts_utc']:%H:%M}" == "00:30"

@@ -455,3 +455,13 @@ def test_on_the_excerpt_text_and_hdf5_agree_in_the_330_half_hours_of_their_commo
     assert off["off"].max() <= 0.5 * 0.5 / 1000
     facts = [json.loads(text) for text in common["extras"]]
     assert {fact.get("original_name") for fact in facts} >= {"kettle", "washing_machine", "dish_washer", "microwave"}
+
+
+def test_other_labels_make_another_ingest_so_that_a_killed_run_never_mixes_two_names(folder):
+    write_dat(folder, 2, "channel_8.dat", [f"{START + n * 6} 300" for n in range(600)])
+    without = UKDALEIngestor(folder.parent).settings["metadata"]
+    write_dat(folder, 2, "labels.dat", ["8 kettle"])
+    kettle = UKDALEIngestor(folder.parent).settings["metadata"]
+    write_dat(folder, 2, "labels.dat", ["8 toaster"])
+    assert len({without, kettle, UKDALEIngestor(folder.parent).settings["metadata"]}) == 3
+    assert without == "none"

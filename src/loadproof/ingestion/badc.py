@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from loadproof.errors import SourceError
+from loadproof.parts import open_binary
 
 __all__ = ["BadcTable", "SmallText", "read_badc", "read_small_text", "split_rows"]
 
@@ -69,7 +70,7 @@ def read_small_text(path: Path) -> SmallText:
             no UTF-8-like text.
     """
     try:
-        raw = path.open("rb")
+        raw = open_binary(path)
         with raw:
             sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
             raw.seek(0)

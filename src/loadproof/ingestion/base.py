@@ -26,6 +26,11 @@ class BaseIngestor(ABC):
     def settings(self) -> Mapping[str, str]:
         """The choices that change the rows, for the summary and for telling one run from another."""
 
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """The small tables beside the data that cannot be read, and why; rows come without what those would say."""
+        return {}
+
     @abstractmethod
     def parts(self) -> Sequence[Part]:
         """Return the parts in order.

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadproof.errors import SourceError
+from loadproof.parts import open_binary
 
 __all__ = ["Column", "MeterNode", "MeterTable", "find_meters", "open_file", "open_table", "parse_plain"]
 
@@ -59,7 +60,7 @@ class MeterNode(NamedTuple):
 def open_file(path: Path) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading; what is broken in it becomes one clear error."""
     with _damage(f"{path}"):
-        path.open("rb").close()  # says in fewer words than h5py why not
+        open_binary(path).close()  # says in fewer words than h5py why not
         file = h5py.File(path, "r", locking="best-effort")
     try:
         yield file

@@ -15,6 +15,7 @@ from typing import BinaryIO, Final, cast
 from isal import isal_zlib
 
 from loadproof.errors import SourceError
+from loadproof.parts import open_binary
 
 __all__ = ["DAMAGE", "open_member"]
 
@@ -73,7 +74,7 @@ def open_member(path: Path, member: str) -> Iterator[BinaryIO]:
         SourceError: If the member is encrypted, or unpacks to a hundred times its size and more.
         DAMAGE: On damage, while reading.
     """
-    with zipfile.ZipFile(path) as archive:
+    with open_binary(path) as packed, zipfile.ZipFile(packed) as archive:
         info = archive.getinfo(member)
         if info.flag_bits & _ENCRYPTED:
             raise SourceError(f"{path}: {member} is encrypted; unpack it with its password and put the CSV files there")
@@ -86,7 +87,7 @@ def open_member(path: Path, member: str) -> Iterator[BinaryIO]:
             with archive.open(info) as stored:
                 yield cast(BinaryIO, stored)
             return
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         file.seek(info.header_offset)
         magic, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
         if magic != b"PK\x03\x04":

@@ -21,7 +21,7 @@ from loadproof.ingestion.layouts import LCLLayout, TsConvention
 from loadproof.ingestion.lcl_files import FINDERS, nothing_found, open_part
 from loadproof.ingestion.plain_lines import KEY_BYTES, read_plain
 from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, find_lines, parse_rows, raw_text, read_blocks
-from loadproof.parts import Batch, Part
+from loadproof.parts import Batch, Part, open_binary
 from loadproof.schema import Dataset, check_readings
 
 __all__ = ["LCLIngestor"]
@@ -66,12 +66,17 @@ class LCLIngestor(BaseIngestor):
         self.ts_convention = ts_convention
         self.layout = layout
         self.block_bytes = block_bytes
-        self._homes, self._households = _read_households(self.folder / "informations_households.csv")
+        self._homes, self._households, self._damaged = _read_households(self.folder / "informations_households.csv")
 
     @property
     def settings(self) -> Mapping[str, str]:
         """The stamp convention and which households table gave the constants; the layout shows in the sources."""
         return {"ts_convention": self.ts_convention, "households": self._households}
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """The households table where it cannot be read."""
+        return self._damaged
 
     def parts(self) -> Sequence[Part]:
         """Return the parts of the one layout that is read; what else lies there is named in the log."""
@@ -237,20 +242,20 @@ def _faults(block: Block, names: Sequence[str], lines: pl.Series) -> pl.Expr:
     return pl.col("line").replace_strict(lines, found, default=None, return_dtype=pl.String)
 
 
-def _read_households(path: Path) -> tuple[dict[str, dict[str, str]], str]:
-    """Return each home's constants from Kaggle's ``informations_households.csv``, and its digest; none where absent."""
-    if not path.is_file():
-        return {}, "none"
+def _read_households(path: Path) -> tuple[dict[str, dict[str, str]], str, dict[str, str]]:
+    """Return each home's constants from Kaggle's ``informations_households.csv``, its digest, and what is wrong."""
+    if not path.exists():
+        return {}, "none", {}
     try:
-        data = path.read_bytes()
+        with open_binary(path) as stream:
+            data = stream.read()
         table = pl.read_csv(data, infer_schema=False).select("LCLid", "stdorToU", "Acorn", "Acorn_grouped")
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise SourceError(
-            f"{path}: cannot be read as LCLid,stdorToU,Acorn,Acorn_grouped ({' '.join(str(error).split())[:200]}); "
-            "mend the file or remove it"
-        ) from error
+        why = " ".join(str(error).split())[:200]
+        told = f"{path}: cannot be read as LCLid,stdorToU,Acorn,Acorn_grouped ({why}); mend the file or remove it"
+        return {}, f"{path.name} unreadable", {path.name: told}
     homes = {
         home: {name: fact for name, fact in zip(_CONSTANTS, facts, strict=True) if fact}
         for home, *facts in table.iter_rows()
     }
-    return homes, f"{path.name} {hashlib.sha256(data).hexdigest()[:16]}"
+    return homes, f"{path.name} {hashlib.sha256(data).hexdigest()[:16]}", {}

@@ -12,15 +12,17 @@ from typing import BinaryIO, Final, NamedTuple, cast
 from loadproof.errors import SourceError
 from loadproof.ingestion.inflate import DAMAGE, open_member
 from loadproof.ingestion.layouts import LCLLayout
-from loadproof.parts import Part, size_and_stamp
+from loadproof.parts import Part, open_binary, size_and_stamp
 
 __all__ = ["FINDERS", "Source", "nothing_found", "open_part"]
 
 logger = logging.getLogger(__name__)
 
-_PART_NAME: Final = re.compile(r"(?:LCL-June2015v2|Power-Networks-LCL-June2015\(withAcornGps\)v2)_(\d+)\.csv", re.I)
+_PART_NAME: Final = re.compile(
+    r"(?:LCL-June2015v2|Power-Networks-LCL-June2015\(withAcornGps\)v2)_([0-9]{1,9})\.csv", re.I
+)
 _SINGLE_NAME: Final = re.compile(r"(?:CC_LCL-FullData|Power-Networks-LCL.*v2|lcl_sample)()\.csv", re.I)
-_BLOCK_NAME: Final = re.compile(r"block_(\d+)\.csv", re.I)
+_BLOCK_NAME: Final = re.compile(r"block_([0-9]{1,9})\.csv", re.I)
 _READABLE_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DEFLATE64: Final = 9  # the number in the ZIP format; Python's zipfile has no name for it and no code
 
@@ -38,11 +40,11 @@ class Source(NamedTuple):
 def _members(path: Path) -> list[zipfile.ZipInfo]:
     """Return the CSV members of one archive in the order of their numbers."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_binary(path) as file, zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
     except (zipfile.BadZipFile, OSError) as error:
         raise SourceError(f"{path}: not a whole ZIP archive ({error}); fetch it again, or move it away") from error
-    known = [info for info in infos if _number(Path(info.filename)) is not None]
+    known = [info for info in infos if not info.is_dir() and _number(Path(info.filename)) is not None]
     names = Counter(info.filename for info in known)
     if doubled := [name for name, count in names.items() if count > 1]:
         raise SourceError(
@@ -94,9 +96,7 @@ def _is_part(info: zipfile.ZipInfo) -> bool:
 
 def _find_files(pattern: re.Pattern[str], *below: str) -> Callable[[Path], Iterator[Source]]:
     def find(folder: Path) -> Iterator[Source]:
-        files = [
-            path for name in ("", *below) for path in (folder / name).glob("*.csv") if pattern.fullmatch(path.name)
-        ]
+        files = [path for name in ("", *below) for path in (folder / name).glob("*") if pattern.fullmatch(path.name)]
         numbers = {path: int(cast(re.Match[str], pattern.fullmatch(path.name))[1] or 0) for path in files}
         for path in sorted(files, key=lambda path: (numbers[path], path)):
             yield Source(path.relative_to(folder).as_posix(), path, None, *size_and_stamp(path))
@@ -137,7 +137,7 @@ def open_part(part: Part) -> Iterator[BinaryIO]:
         if part.member is None:
             if part.path.suffix.lower() == ".zip":
                 _members(part.path)  # says what is wrong with it
-            with part.path.open("rb") as stream:
+            with open_binary(part.path) as stream:
                 yield stream
         else:
             with open_member(part.path, part.member) as stream:

@@ -19,7 +19,7 @@ from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.ssen_lookup import CAPPED_ROWS, Lookup, export_day, find_lookup, read_lookup
 from loadproof.ingestion.ssen_rows import COLUMNS, OPTIONAL, TS_CONVENTION, Extras, read_candidates
 from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, find_lines, raw_text, read_blocks
-from loadproof.parts import Batch, Part, size_and_stamp
+from loadproof.parts import Batch, Part, open_binary, size_and_stamp
 from loadproof.schema import Dataset, check_readings
 
 __all__ = ["SSENIngestor"]
@@ -127,7 +127,7 @@ class SSENIngestor(BaseIngestor):
 
     def _blocks(self, part: Part) -> Iterator[Block]:
         try:
-            with part.path.open("rb") as stream:
+            with open_binary(part.path) as stream:
                 yield from read_blocks(stream, part.name, block_bytes=self.block_bytes)
         except OSError as error:
             raise SourceError(f"{part.path} ({part.name}): cannot be read ({error}); fetch it again") from error

@@ -17,6 +17,7 @@ import polars as pl
 
 from loadproof.errors import SourceError
 from loadproof.ingestion.text import find_columns, parse_rows, read_blocks
+from loadproof.parts import open_binary
 from loadproof.schema import NETWORK
 
 __all__ = [
@@ -116,7 +117,7 @@ def whole_id(text: pl.Expr) -> pl.Expr:
 
 
 def _rows(path: Path) -> Iterator[pl.DataFrame]:
-    with path.open("rb") as stream:
+    with open_binary(path) as stream:
         names: list[str] = []
         for block in read_blocks(stream, path.name):
             if block.first_line == 1:

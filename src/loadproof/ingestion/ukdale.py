@@ -93,9 +93,15 @@ class UKDALEIngestor(BaseIngestor):
         return {
             "houses": ",".join(str(house) for house in sorted(self.houses)) or "all",
             "interval": "30 min" if self.binning.downsample else "native",
+            "metadata": self.catalogue.digest,
             "min_coverage": f"{self.binning.min_coverage:g}",
             "sample_period_s": "model or data" if period is None else f"{period:g}",
         }
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """The labels and metadata that cannot be read."""
+        return self.catalogue.damaged
 
     @cached_property
     def catalogue(self) -> Catalogue:

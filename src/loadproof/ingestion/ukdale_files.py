@@ -21,6 +21,7 @@ from loadproof.ingestion.hdf5 import Column, MeterTable
 from loadproof.ingestion.power import FAULTS, Chunk, find_faults
 from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, parse_rows, raw_text, read_blocks
 from loadproof.ingestion.ukdale_meters import AcType
+from loadproof.parts import open_binary
 
 __all__ = [
     "CHUNK_ROWS", "CsvChunk", "first_sound_us", "first_text_ts_us", "hdf5_lines", "power_column", "read_csv",
@@ -171,10 +172,10 @@ def _csv_columns(names: Sequence[str]) -> list[pl.Expr]:
         plain.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", strict=False, time_unit="us", time_zone="UTC").dt.epoch("us"),
     )
     value = pl.col("value").str.strip_chars().cast(pl.Float64, strict=False)
-    house = pl.col("house").str.extract(r"^\s*(?:ukdale:)?(?:house_)?(\d{1,3})\s*$").cast(pl.Int64)
+    house = pl.col("house").str.extract(r"^\s*(?:ukdale:)?(?:house_)?([0-9]{1,3})\s*$").cast(pl.Int64)
     meter, odd_meter = pl.lit(None, dtype=pl.Int64), pl.lit(value=False)
     if "meter" in names:
-        number = pl.col("meter").str.extract(r"^\s*(?:meter_?)?(\d{1,3})\s*$").cast(pl.Int64)
+        number = pl.col("meter").str.extract(r"^\s*(?:meter_?)?([0-9]{1,3})\s*$").cast(pl.Int64)
         odd_meter = pl.col("meter").is_not_null() & number.is_null()
         # Meter 0 is the metadata's name for the mains as such.
         meter = pl.when(number > 0).then(number)
@@ -228,7 +229,7 @@ def _blocks(path: Path, block_bytes: int) -> Iterator[Block]:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
-        with path.open("rb") as stream:
+        with open_binary(path) as stream:
             yield stream
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error}); mend its permissions or fetch it again") from error

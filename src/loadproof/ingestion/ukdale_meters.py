@@ -3,6 +3,8 @@
 Source: Jack Kelly's UK-DALE_metadata (``building*.yaml``, ``meter_devices.yaml``), release of 2017.
 """
 
+import hashlib
+import json
 import logging
 import re
 from collections.abc import Mapping
@@ -13,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 import yaml
 
 from loadproof.errors import SourceError
+from loadproof.parts import open_binary
 
 __all__ = ["HOUSES", "MODELS", "AcType", "Catalogue", "House", "Meter", "MeterModel"]
 
@@ -110,17 +113,25 @@ class _Stated:
 class Catalogue:
     """The meters of a folder: constants, then ``metadata/building*.yaml`` and ``house_*/labels.dat`` where they lie.
 
-    Raises:
-        SourceError: If such a file cannot be read.
+    ``damaged`` are those of these files that cannot be read, and why; ``digest`` is that of all others, or ``none``.
     """
 
     def __init__(self, folder: Path) -> None:
         self._stated: dict[tuple[int, int], _Stated] = {}
-        for path in sorted(folder.glob("house_*/labels.dat")):
-            self._stated.update(_read_labels(path))
-        for path in sorted((folder / "metadata").glob("building*.yaml")):
-            # The metadata say more than the labels, meter by meter.
-            self._stated.update(_read_building(path))
+        self.damaged: dict[str, str] = {}
+        read: list[tuple[str, str]] = []
+        # The metadata say more than the labels, meter by meter, so they come last.
+        for pattern, parse in (("house_*/labels.dat", _read_labels), ("metadata/building*.yaml", _read_building)):
+            for path in sorted(folder.glob(pattern)):
+                name = path.relative_to(folder).as_posix()
+                try:
+                    text = _text(path)
+                    self._stated.update(parse(path, text))
+                except SourceError as error:
+                    self.damaged[name] = str(error)
+                else:
+                    read.append((name, text))
+        self.digest = hashlib.sha256(json.dumps(read).encode()).hexdigest()[:16] if read else "none"
 
     def site(self, house: int) -> House:
         """Return a house's site meters; those of a house that was never published are read from its metadata."""
@@ -165,11 +176,11 @@ def _usual_model(site: House, number: int | None) -> MeterModel:
     return MODELS["CurrentCostTx" if number in site.clamps else "EcoManagerTxPlug"]
 
 
-def _read_labels(path: Path) -> dict[tuple[int, int], _Stated]:
+def _read_labels(path: Path, text: str) -> dict[tuple[int, int], _Stated]:
     """Return the names in a ``labels.dat``, one ``M name`` a line."""
     house = re.fullmatch(r"house_(\d{1,3})", path.parent.name)
     found: dict[tuple[int, int], _Stated] = {}
-    for number, line in enumerate(_text(path).splitlines() if house else [], start=1):
+    for number, line in enumerate(text.splitlines() if house else [], start=1):
         match = re.fullmatch(r"\s*(\d{1,3})\s+(\S.*?)\s*", line)
         if match and house:
             found[int(house[1]), int(match[1])] = _Stated(names=[match[2]])
@@ -178,10 +189,10 @@ def _read_labels(path: Path) -> dict[tuple[int, int], _Stated]:
     return found
 
 
-def _read_building(path: Path) -> dict[tuple[int, int], _Stated]:
+def _read_building(path: Path, text: str) -> dict[tuple[int, int], _Stated]:
     """Return the meters of a ``building*.yaml``."""
     try:
-        building = yaml.safe_load(_text(path))
+        building = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise SourceError(f"{path}: is no YAML ({str(error).splitlines()[0]}); mend the file or remove it") from error
     file_number = re.fullmatch(r"building(\d{1,3})\.yaml", path.name)
@@ -212,6 +223,7 @@ def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _METADATA_BYTES:
             raise SourceError(f"{path}: is larger than {_METADATA_BYTES} bytes, so it is no metadata; remove it")
-        return path.read_text(encoding="utf-8")
+        with open_binary(path) as stream:
+            return stream.read().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: cannot be read as UTF-8 text ({error}); mend the file or remove it") from error

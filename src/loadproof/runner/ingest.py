@@ -98,7 +98,7 @@ def ingest(
     """
     dataset = ingestor.dataset
     parts, unnamed = _named(ingestor.parts())
-    lost = [*lost, *unnamed]
+    lost = [*lost, *unnamed, *(BrokenPart(*table) for table in ingestor.damaged.items())]
     with store.writing(dataset):
         finish_commit(store, dataset)
         old = _read_old(store, dataset)
