@@ -342,7 +342,6 @@ def test_a_coverage_of_0_or_a_negative_period_is_a_config_error(folder, odd):
         ("channel_8.dat", "1370044800 260\n".encode("utf-16"), "line 1: is UTF-16"),
         ("channel_8.dat", b"1370044800 260\n\0\0\0", "line 2: holds NUL bytes"),
         ("channel_8.dat", b"1" * 70_000, "line 1: longer than 65536 bytes"),
-        ("labels.dat", b"\xff\xfe\x00", "cannot be read as UTF-8"),
     ],
 )
 def test_a_broken_text_file_is_one_error_with_file_line_and_mend(folder, name, content, message):
@@ -350,6 +349,16 @@ def test_a_broken_text_file_is_one_error_with_file_line_and_mend(folder, name, c
     write_dat(folder, 2, name, content)
     with pytest.raises(SourceError, match=rf"{name}.*{message}.*; "):
         read_all(UKDALEIngestor(folder.parent, block_bytes=2**16))
+
+
+def test_labels_that_are_no_text_cost_their_names_alone_and_are_reported(folder):
+    write_dat(folder, 2, "channel_8.dat", [f"{START + n * 6} 300" for n in range(600)])
+    write_dat(folder, 2, "labels.dat", b"\xff\xfe\x00")
+    ingestor = UKDALEIngestor(folder.parent)
+    readings, _, _ = read_all(ingestor)
+    assert (readings.height, "original_name" in readings["extras"][0]) == (2, False)
+    ((name, why),) = ingestor.damaged.items()
+    assert (name, "cannot be read as UTF-8" in why) == ("house_2/labels.dat", True)
 
 
 def test_a_broken_hdf5_file_is_a_part_of_its_own_so_that_others_can_be_read(folder):
@@ -366,8 +375,9 @@ def test_yaml_that_would_make_objects_is_refused(folder, tmp_path):
     write_dat(folder, 2, "channel_8.dat", [f"{START} 1"])
     (folder / "metadata").mkdir()
     (folder / "metadata" / "building2.yaml").write_text(f"a: !!python/object/apply:os.system ['touch {tmp_path}/ran']")
-    with pytest.raises(SourceError, match=r"building2\.yaml: is no YAML.*mend"):
-        read_all(UKDALEIngestor(folder.parent))
+    ingestor = UKDALEIngestor(folder.parent)
+    ingestor.parts()
+    assert "building2.yaml: is no YAML" in ingestor.damaged["metadata/building2.yaml"]
     assert not (tmp_path / "ran").exists()
 
 
