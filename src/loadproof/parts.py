@@ -1,6 +1,7 @@
 """What travels from a source to the store: where some rows are, and some rows judged."""
 
 import errno
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-__all__ = ["Batch", "Part", "open_binary", "size_and_stamp"]
+__all__ = ["Batch", "Part", "SampleCount", "open_binary", "size_and_stamp"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,19 @@ class Part:
     stamp: str
 
 
+class SampleCount(NamedTuple):
+    """Of a source whose rows are made of samples: how many were read and set aside, and the rows of those aside."""
+
+    read: int = 0
+    aside: int = 0
+    rows: int = 0
+
+    @classmethod
+    def together(cls, counts: Iterable["SampleCount"]) -> "SampleCount":
+        """Return the sum."""
+        return cls(*(sum(numbers) for numbers in zip(cls(), *counts, strict=True)))
+
+
 class Batch(NamedTuple):
     """Some consecutive rows of one part, judged.
 
@@ -39,6 +53,7 @@ class Batch(NamedTuple):
     rejected: pl.DataFrame
     rows_read: int
     sha256: str
+    samples: SampleCount = SampleCount()
 
 
 def open_binary(path: Path) -> BufferedReader:

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from loadproof.merging import MergedMonth, MonthJob, merge_month, part_number, read_month
-from loadproof.parts import Batch, Part
+from loadproof.parts import Batch, Part, SampleCount
 from loadproof.schema import REJECTED, Dataset
 from loadproof.store import COMMITTING, Store, naming, write_atomically, write_parquet
 
@@ -34,7 +34,7 @@ TrackMonths = Callable[[Iterable[MergedMonth], int], Iterable[MergedMonth]]
 
 @dataclass(frozen=True)
 class StagedPart:
-    """What one part gave. Counts are rows."""
+    """What one part gave. Counts are rows, those of samples samples; ``sample_rows`` are the rows of those aside."""
 
     number: int
     name: str
@@ -42,6 +42,9 @@ class StagedPart:
     sha256: str
     rows_read: int
     months: tuple[str, ...]
+    samples_read: int = 0
+    samples_aside: int = 0
+    sample_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class Stage:
 
     def stage_part(self, part: Part, batches: Iterable[Batch]) -> StagedPart:
         """Write a part's batches by month; its mark comes last, and only a marked part counts."""
-        read, sha256, months = 0, "", set[str]()
+        read, sha256, months, samples = 0, "", set[str](), SampleCount()
         for number, batch in enumerate(batches):
             if batch.rows_read != batch.readings.height + batch.rejected.height:
                 raise AssertionError(f"rows went missing in batch {number} of {part.name}")
@@ -125,8 +128,9 @@ class Stage:
             if batch.rejected.height:
                 self._write(batch.rejected.select("line", "reason", "raw"), self.folder / "rejected" / name)
             read += batch.rows_read
+            samples = SampleCount.together([samples, batch.samples])
             sha256 = batch.sha256
-        done = StagedPart(part.number, part.name, part.size_bytes, sha256, read, tuple(sorted(months)))
+        done = StagedPart(part.number, part.name, part.size_bytes, sha256, read, tuple(sorted(months)), *samples)
         write_atomically(self._mark(part), lambda beside: beside.write_text(json.dumps(asdict(done))))
         return done
 
@@ -135,13 +139,7 @@ class Stage:
         for file in self.folder.glob(f"*/**/{part.number:05d}-*.arrow"):
             file.unlink()
 
-    def build(
-        self,
-        parts: Sequence[StagedPart],
-        kept: Kept,
-        raw_lines: RawLines,
-        track: TrackMonths,
-    ) -> Built:
+    def build(self, parts: Sequence[StagedPart], kept: Kept, raw_lines: RawLines, track: TrackMonths) -> Built:
         """Merge the staged parts, and what is kept, into whole months beside the root; set rows aside likewise."""
         mark = self.folder / "built.json"
         if mark.is_file():
@@ -152,19 +150,7 @@ class Stage:
         first_kept = max(names, default=-1) + 1
         at_rest = {name: first_kept + number for number, name in enumerate(kept.sources)}
         sources = {**names, **{number: name for name, number in at_rest.items()}}
-        touched = {month for part in parts for month in part.months}
-        touched |= self.store.months(self.dataset) - set(kept.months)
-        jobs = [
-            MonthJob(
-                month=month,
-                staged=tuple(sorted((self.folder / "months" / month).glob("*.arrow"))),
-                at_rest=tuple(sorted((self.target / f"month={month}").glob("*.parquet"))) if at_rest else (),
-                kept=at_rest,
-                sources=sources,
-                folder=out / "months" / f"month={month}",
-            )
-            for month in sorted(touched)
-        ]
+        jobs = self._jobs(parts, kept, at_rest, sources, out)
         # Two at a time: Arrow writes one while polars sorts the other.
         with ThreadPoolExecutor(2) as pool:
             merged = list(track(pool.map(merge_month, jobs), len(jobs)))
@@ -187,6 +173,24 @@ class Stage:
         )
         write_atomically(mark, lambda beside: beside.write_text(json.dumps(asdict(built))))
         return built
+
+    def _jobs(
+        self, parts: Sequence[StagedPart], kept: Kept, at_rest: Mapping[str, int], sources: Mapping[int, str], out: Path
+    ) -> list[MonthJob]:
+        """Return a job for each month that is not kept as it is."""
+        touched = {month for part in parts for month in part.months}
+        touched |= self.store.months(self.dataset) - set(kept.months)
+        return [
+            MonthJob(
+                month=month,
+                staged=tuple(sorted((self.folder / "months" / month).glob("*.arrow"))),
+                at_rest=tuple(sorted((self.target / f"month={month}").glob("*.parquet"))) if at_rest else (),
+                kept=at_rest,
+                sources=sources,
+                folder=out / "months" / f"month={month}",
+            )
+            for month in sorted(touched)
+        ]
 
     def commit(self, built: Built, summary: Mapping[str, Any]) -> None:
         """Swap the built months in for the dataset's old ones, then the rows set aside and the summary."""

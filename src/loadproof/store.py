@@ -24,6 +24,7 @@ from loadproof.schema import (
     METRICS,
     NETWORK,
     READINGS,
+    REJECTED,
     RISK,
     RISK_STEPS,
     SCORES,
@@ -168,6 +169,16 @@ class Store:
             raise SchemaError(f"{files[0]}: its columns are not those of a reading; ingest {dataset} again")
         frame = pl.scan_parquet(files, hive_partitioning=True, try_parse_hive_dates=False)
         return frame.with_columns(dataset=pl.lit(dataset))
+
+    def count_sources(self, dataset: Dataset) -> dict[str, tuple[dict[str, int], int]]:
+        """Return of each source at rest its rows by month, and how many of its rows were set aside."""
+        readings = self.scan_readings(dataset).group_by("source", "month").len().sort("source", "month").collect()
+        aside = [pl.read_parquet(file) for file in sorted((self.rejected_root / dataset).glob("*.parquet"))]
+        counts = pl.concat([pl.DataFrame(schema=REJECTED), *aside])["file"].value_counts().sort("file")
+        found: dict[str, tuple[dict[str, int], int]] = {name: ({}, count) for name, count in counts.rows()}
+        for name, month, rows in readings.rows():
+            found.setdefault(name, ({}, 0))[0][month] = rows
+        return found
 
     def scan_weather(self) -> pl.LazyFrame | None:
         """Return the weather table, lazily; None where none was ingested."""

@@ -475,3 +475,18 @@ def test_other_labels_make_another_ingest_so_that_a_killed_run_never_mixes_two_n
     write_dat(folder, 2, "labels.dat", ["8 toaster"])
     assert len({without, kettle, UKDALEIngestor(folder.parent).settings["metadata"]}) == 3
     assert without == "none"
+
+
+def test_a_bad_sample_in_each_half_hour_is_1_of_300_samples_and_not_half_of_the_rows(folder):
+    lines = [f"{START + n * 6} {-1 if n % 300 == 0 else 300}" for n in range(48 * 300)]
+    write_dat(folder, 2, "channel_8.dat", lines)
+    store = Store(folder.parent / "out" / "processed")
+    done = ingest(UKDALEIngestor(folder.parent), store, mode="files", max_rejected_share=0.05)
+    assert (done.rows_written, done.rejected_by_reason) == (48, {"value_negative": 48})
+
+
+def test_one_sample_in_ten_above_the_limit_fails_the_ingest_with_the_count_of_samples(folder):
+    write_dat(folder, 2, "channel_8.dat", [f"{START + n * 6} {-1 if n % 10 == 0 else 300}" for n in range(6000)])
+    store = Store(folder.parent / "out" / "processed")
+    with pytest.raises(SourceError, match=r"600 of 6000 samples \(10\.0%\) were set aside, more than the limit of 5"):
+        ingest(UKDALEIngestor(folder.parent), store, mode="files", max_rejected_share=0.05)

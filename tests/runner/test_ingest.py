@@ -406,12 +406,18 @@ def test_a_table_half_swapped_is_not_read_and_another_input_finishes_the_swap_fi
     assert json.loads((out / "summaries" / "ingest_lcl.json").read_text())["rows_written"] == 3840
 
 
-def test_days_whose_summary_is_gone_are_not_taken_for_nothing(lcl_root, tmp_path):
+def test_a_lost_summary_is_counted_anew_from_the_days_at_rest_and_no_day_is_lost(lcl_root, tmp_path):
     out = tmp_path / "out"
     root = lcl_root(*days((1, 5, 0.1), (2, 5, 0.2)))
+    path = out / "summaries" / "ingest_lcl.json"
     add(root, out)
-    (out / "summaries" / "ingest_lcl.json").unlink()
+    whole = json.loads(path.read_text())
+    path.unlink()
     (root / "lcl" / "LCL-June2015v2_0.csv").unlink()
-    with pytest.raises(SourceError, match=r"ingest_lcl\.json: is missing or of another version.* put it back, or move"):
-        add(root, out)
+    add(root, out)
     assert energy(out) == [0.1] * 3 + [0.2] * 3
+    again = json.loads(path.read_text())
+    gone, there = again.pop("sources")
+    first, second = whole.pop("sources")
+    assert (again, there) == (whole, second)
+    assert gone == {**first, "bytes": 0, "sha256": ""}

@@ -22,7 +22,7 @@ from loadproof.ingestion.sources import PACKAGE_ID, SSENSource
 from loadproof.store import Store
 
 if TYPE_CHECKING:  # each command imports what it needs, so that none waits for another's libraries
-    from loadproof.runner.ingest import IngestReport
+    from loadproof.runner.ingest_report import IngestReport
 
 __all__ = ["ingest_app", "ingest_samples"]
 

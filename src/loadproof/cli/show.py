@@ -16,7 +16,7 @@ from rich.table import Table
 if TYPE_CHECKING:  # what only some commands need is not imported by all
     from loadproof.runner.backtest import BoardReport
     from loadproof.runner.detect import Detection
-    from loadproof.runner.ingest import IngestReport
+    from loadproof.runner.ingest_report import IngestReport
     from loadproof.runner.predict import Prediction
     from loadproof.runner.train import TrainReport
     from loadproof.runner.weather import WeatherReport

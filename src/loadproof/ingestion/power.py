@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from loadproof.errors import ConfigError
 from loadproof.ingestion.energy import Bins, InOrder, LeftHold, Samples, modal_step_s
 from loadproof.ingestion.ukdale_meters import Meter
+from loadproof.parts import SampleCount
 from loadproof.schema import FIRST_TS_UTC, INTERVALS_MINS, LAST_TS_UTC, Reason, check_readings
 
 __all__ = ["FAULTS", "LISTED", "Aside", "Binning", "Chunk", "Judged", "MeterBins", "find_faults"]
@@ -65,16 +66,17 @@ _REJECTED: Final = {
 
 
 class Judged(NamedTuple):
-    """The two frames of a ``Batch``; nothing by default."""
+    """What is in a ``Batch``; nothing by default."""
 
     readings: pl.DataFrame = pl.DataFrame(schema=_READINGS)
     rejected: pl.DataFrame = pl.DataFrame(schema=_REJECTED)
+    samples: SampleCount = SampleCount()
 
     @classmethod
     def together(cls, parts: Iterable["Judged"]) -> "Judged":
         """Return all of them as one."""
-        readings, rejected = zip(cls(), *parts, strict=True)
-        return cls(pl.concat(readings), pl.concat(rejected))
+        readings, rejected, samples = zip(cls(), *parts, strict=True)
+        return cls(pl.concat(readings), pl.concat(rejected), SampleCount.together(samples))
 
 
 class Binning(NamedTuple):
@@ -181,7 +183,8 @@ class MeterBins:
                   for name, some in (("ts_out_of_order", late), ("duplicate", again))]  # fmt: skip
         rejected = self.aside.rows(Chunk(aside, np.concatenate(codes), chunk.raw))
         judged = self._judge(self._held(settled))
-        return Judged(judged.readings, pl.concat([judged.rejected, rejected]).sort("line"))
+        count = SampleCount(len(samples.ts_us), len(aside.ts_us), rejected.height)
+        return Judged(judged.readings, pl.concat([judged.rejected, rejected]).sort("line"), count)
 
     def finish(self) -> Judged:
         """Take no more samples; return the last bins."""

@@ -41,7 +41,7 @@ from loadproof.ingestion.ukdale_sources import (
     is_there,
     nothing_found,
 )
-from loadproof.parts import Batch, Part, size_and_stamp
+from loadproof.parts import Batch, Part, SampleCount, size_and_stamp
 from loadproof.schema import Dataset
 
 __all__ = ["UKDALEIngestor"]
@@ -174,7 +174,8 @@ class UKDALEIngestor(BaseIngestor):
             judged = []
             for house, number, chunk in chunks:
                 if house is None:
-                    judged.append(Judged(rejected=keyless.rows(chunk)))
+                    aside, samples = keyless.rows(chunk), len(chunk.samples.ts_us)
+                    judged.append(Judged(rejected=aside, samples=SampleCount(samples, samples, aside.height)))
                 elif not self.houses or house in self.houses:
                     key = self._series(house, number)
                     if key not in series:
@@ -250,4 +251,5 @@ class UKDALEIngestor(BaseIngestor):
 
 
 def _batch(judged: Judged, sha256: str) -> Batch:
-    return Batch(judged.readings, judged.rejected, judged.readings.height + judged.rejected.height, sha256)
+    rows = judged.readings.height + judged.rejected.height
+    return Batch(judged.readings, judged.rejected, rows, sha256, judged.samples)

@@ -72,7 +72,7 @@ def first_ts_us(path: Path, member: str | None) -> int | None:
 
 
 def _find_hdf5(folder: Path) -> Iterator[Source]:
-    for path in sorted([*folder.glob("*.h5"), *folder.glob("*.hdf5")]):
+    for path in sorted(path for path in folder.glob("*") if path.suffix.lower() in (".h5", ".hdf5")):
         try:
             meters = find_meters(path)
         except SourceError:

@@ -17,7 +17,8 @@ from loadproof.ingestion.ssen import SSENIngestor
 from loadproof.ingestion.ssen_fetch import Lost, fetch_days, list_days
 from loadproof.ingestion.ssen_lookup import find_lookup, network_table
 from loadproof.ingestion.ssen_package import Package, fetch_lookup, list_package
-from loadproof.runner.ingest import BrokenPart, IngestReport, ingest
+from loadproof.runner.ingest import ingest
+from loadproof.runner.ingest_report import BrokenPart, IngestReport
 from loadproof.runner.track import Track, no_track
 from loadproof.store import Store
 

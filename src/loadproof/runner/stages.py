@@ -12,7 +12,8 @@ from loadproof.ingestion.ukdale import UKDALEIngestor
 from loadproof.runner.features import write_features
 from loadproof.runner.forecast import evaluate, forecast
 from loadproof.runner.forecasters import FORECASTERS
-from loadproof.runner.ingest import IngestReport, ingest
+from loadproof.runner.ingest import ingest
+from loadproof.runner.ingest_report import IngestReport
 from loadproof.runner.report import report
 from loadproof.runner.ssen import Remote, ingest_ssen
 from loadproof.runner.track import Track, no_track

@@ -16,7 +16,7 @@ from loadproof.ingestion.weather import (
     merge_weather,
     read_weather,
 )
-from loadproof.runner.ingest import BrokenPart
+from loadproof.runner.ingest_report import BrokenPart
 from loadproof.runner.track import Track, no_track
 from loadproof.store import Store
 
