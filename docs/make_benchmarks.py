@@ -3,6 +3,7 @@
 python benchmarks/ingest.py --parts 12 --runs 5 --json docs/results/ingest_lcl.json
 python benchmarks/ingest.py --parts 168 --runs 1 --json docs/results/ingest_lcl_full.json
 python benchmarks/ssen.py --runs 1 --json docs/results/ingest_ssen.json
+python benchmarks/ukdale.py --json docs/results/ingest_ukdale.json
 python docs/make_benchmarks.py
 """
 
@@ -15,6 +16,7 @@ BENCHMARKS = {
     "ingest_lcl": "Low Carbon London: the archive's parts repeated under new household names (`benchmarks/ingest.py`)",
     "ingest_lcl_full": "Low Carbon London at the full release's shape, 168 parts (`benchmarks/ingest.py --parts 168`)",
     "ingest_ssen": "SSEN at national width, made days (`benchmarks/ssen.py`)",
+    "ingest_ukdale": "UK-DALE: memory alone, one made meter at several lengths (`benchmarks/ukdale.py`)",
 }
 HEAD = """# Benchmarks
 
