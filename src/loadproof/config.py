@@ -115,15 +115,15 @@ class RidgeConfig(_Section):
 class LightGBMConfig(_Section):
     """Direct multi-horizon quantile LightGBM."""
 
-    trees: int = Field(300, ge=1, le=10_000, description="Trees per quantile level at most")
+    trees: int = Field(150, ge=1, le=10_000, description="Trees per quantile level at most")
     patience_trees: int = Field(20, ge=1, le=1000, description="Trees without a better validation loss before the end")
-    learning_rate: float = Field(0.05, gt=0, le=1)
+    learning_rate: float = Field(0.1, gt=0, le=1)
     leaves: int = Field(31, ge=2, le=4096, description="Leaves per tree")
     min_rows_in_leaf: int = Field(500, ge=1, description="Rows in a leaf; a hundredth of all rows where those are few")
-    feature_share: float = Field(0.6, gt=0, le=1, description="Share of the features that each tree may use")
+    feature_share: float = Field(0.3, gt=0, le=1, description="Share of the features that each tree may use")
     bins: int = Field(63, ge=2, le=255, description="Bins that a feature is cut into")
-    max_rows: int = Field(480_000, ge=1000, description="Half hours of windows learned from, a random part if fewer")
-    line_rows: int = Field(120_000, ge=1000, description="Of these, those that the linear start is fitted on")
+    max_rows: int = Field(240_000, ge=1000, description="Half hours of windows learned from, a random part if fewer")
+    line_rows: int = Field(60_000, ge=1000, description="Of these, those that the linear start is fitted on")
     threads: int = Field(2, ge=1, le=256)
 
 
@@ -147,8 +147,8 @@ class PatchTSTConfig(_Section):
     feedforward: int = Field(128, ge=4, le=4096)
     dropout: float = Field(0.3, ge=0, lt=1)
     head_width: int = Field(128, ge=4, le=2048, description="Width of the head that sees the days before")
-    epochs: int = Field(12, ge=1, le=1000)
-    batch_windows: int = Field(256, ge=2, le=65_536)
+    epochs: int = Field(8, ge=1, le=1000)
+    batch_windows: int = Field(64, ge=2, le=65_536)
     learning_rate: float = Field(2e-3, gt=0, le=1, description="Highest of the cycle")
     weight_decay: float = Field(0.01, ge=0, le=1)
     patience: int = Field(4, ge=1, le=1000, description="Epochs without a better validation loss before the end")
@@ -228,7 +228,7 @@ class BacktestConfig(_Section):
     chronological: bool = Field(True, description="Whether the plain split of the forecast section is judged too")
     origin_hours: tuple[int, ...] = Field((0,), min_length=1, description="UK local hours of the forecast origins")
     refit_days: int = Field(0, ge=0, le=366, description="Days in the test block between fits; 0 fits once")
-    training_groups: int = Field(60, ge=1, le=5000, description="Random groups of homes that a model of sums learns")
+    training_groups: int = Field(30, ge=1, le=5000, description="Random groups of homes that a model of sums learns")
     min_reporting: float = Field(0.9, gt=0, le=1, description="Share of a group's homes that must report a half hour")
     every: dict[str, int] = Field(
         {"statistical": 7}, description="Models too slow for every origin: each home's every so many days, rotating"
@@ -239,7 +239,7 @@ class BacktestConfig(_Section):
     weather_arms: tuple[Literal["forecast_0.5", "forecast_1", "forecast_2", "perfect"], ...] = Field(
         ("forecast_0.5", "forecast_1", "forecast_2", "perfect"), description="Arms beside none, on the plain split"
     )
-    weather_models: tuple[str, ...] = Field(("ridge", "lightgbm", "patchtst"), description="Who is given weather")
+    weather_models: tuple[str, ...] = Field(("ridge", "lightgbm"), description="Who is given weather")
     weather_levels: tuple[Literal["home", "sum_100"], ...] = Field(("home", "sum_100"), description="What is judged so")
     buildingsbench_models: tuple[str, ...] = Field(
         ("persistence_ensemble", "seasonal_naive", "seasonal_naive_week", "ridge", "lightgbm", "patchtst"),

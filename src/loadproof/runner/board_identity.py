@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from loadproof.config import ExperimentConfig
 from loadproof.errors import SchemaError
-from loadproof.evaluation.board_plan import BARS, Job
+from loadproof.evaluation.board_plan import BARS, Job, group_size
 from loadproof.records import read_facts
 
 __all__ = ["board_knobs", "everys", "identity_of", "known_facts", "record_paths", "records_stand"]
@@ -22,6 +22,9 @@ _CHOICES: Final = {
 }  # fmt: skip
 """Knobs that say which records there are, and nothing of what is in one."""
 
+_GROUPS: Final = ("training_groups", "min_reporting")
+"""Knobs of sums of homes alone."""
+
 
 def _digest(values: object) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
@@ -30,7 +33,7 @@ def _digest(values: object) -> str:
 def board_knobs(config: ExperimentConfig) -> dict[str, Any]:
     """Return the knobs that decide every record, as JSON has them."""
     knobs = config.model_dump(mode="json")
-    board = {name: value for name, value in knobs["backtest"].items() if name not in _CHOICES}
+    board = {name: value for name, value in knobs["backtest"].items() if name not in _CHOICES.union(_GROUPS)}
     return {
         "backtest": board,
         "forecast": knobs["forecast"],
@@ -55,6 +58,7 @@ def everys(job: Job, config: ExperimentConfig) -> tuple[int, tuple[int, ...]]:
 def identity_of(job: Job, config: ExperimentConfig, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return all that decides what is in a job's records."""
     setting, (every, also) = job.setting, everys(job, config)
+    groups = {name: getattr(config.backtest, name) for name in _GROUPS} if group_size(setting.level) else {}
     return {
         "fold": job.fold,
         "half": setting.half,
@@ -67,6 +71,7 @@ def identity_of(job: Job, config: ExperimentConfig, data: Mapping[str, Any]) -> 
         "model_knobs": config.model_dump(mode="json").get(job.model, {}),
         "also_every": list(also),
         "every": every,
+        **groups,
         **data,
     }
 
