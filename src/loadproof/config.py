@@ -194,15 +194,25 @@ class AnomalyConfig(_Section):
     fit_windows: int = Field(
         8000, ge=10, description="Days of homes that a detector is fitted on at most, evenly taken"
     )
+    forecaster: Literal["ridge", "lightgbm", "patchtst"] = Field(
+        "ridge", description="Whose bands readings are held against, where a detector wants a forecaster"
+    )
     clean_days: int = Field(
         56, ge=7, le=730, description="Days before a day that its scores are ranked among, from valid_from on"
     )
-    refresh_days: int = Field(7, ge=1, le=366, description="Days until that history is taken anew")
+    rule_days: int = Field(28, ge=7, le=730, description="Days before a day that its threshold is chosen on")
+    refresh_days: int = Field(7, ge=1, le=366, description="Days until both are taken anew")
     fuse_a: float | None = Field(
         100.0, gt=0, le=2000, description="Rating of the service fuse in ampere; null where none is known"
     )
     phases: Literal[1, 3] = Field(1, description="Phases of the supply")
     threads: int = Field(2, ge=1, le=256, description="Chunks of homes that are scored together")
+
+    @model_validator(mode="after")
+    def _within(self) -> "AnomalyConfig":
+        if self.rule_days > self.clean_days:
+            raise ValueError("rule_days must be at most clean_days")
+        return self
 
 
 class BacktestConfig(_Section):

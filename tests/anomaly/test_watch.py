@@ -9,14 +9,13 @@ from tests.anomaly.detector_fixtures import homes, panel_of
 from tests.anomaly.tiny_detector import TinyDetector
 
 from loadproof.anomaly import sweep
-from loadproof.anomaly.alert_rule import AlertRule
-from loadproof.anomaly.following import CleanHistory, clean_rule
+from loadproof.anomaly.following import CleanHistory
 from loadproof.anomaly.sweep import Sweep, join_scores
 from loadproof.anomaly.watch import achieved_rate, count_kinds, watch, worst_alerts
 from loadproof.errors import ConfigError
 from loadproof.schema import ALERTS, SCORES
 
-CLEAN = CleanHistory(dt.date(2013, 2, 4), dt.date(2013, 2, 25), days=21, refresh_days=7)
+CLEAN = CleanHistory(dt.date(2013, 2, 4), dt.date(2013, 2, 25), days=21, rule_days=21, refresh_days=7)
 UNTIL = dt.date(2013, 3, 4)
 
 
@@ -24,8 +23,13 @@ def _watch(energy, *, only=(), threads=1):
     panel = panel_of(energy)
     found = join_scores(Sweep(panel, CLEAN.first, UNTIL).score(TinyDetector()))
     days = Sweep(panel.only(only) if only else panel, CLEAN.until, UNTIL, threads=threads)
-    rule = clean_rule(found, CLEAN, alerts_per_week=0.5)
-    return watch(days, found, CLEAN, rule, detector="tiny", draws=100, rng=np.random.default_rng(0))
+    chance = {"draws": 100, "rng": np.random.default_rng(0)}
+    return watch(days, found, CLEAN, alerts_per_week=0.5, detector="tiny", **chance)
+
+
+def _rate(odd, read=None):
+    read = np.ones_like(odd) if read is None else read
+    return achieved_rate(odd, read, interval_mins=30, draws=100, rng=np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +41,19 @@ def energy():
 
 
 def test_3_alerts_in_2_home_weeks_are_1_5_a_week():
-    p = np.full((2, 336), 0.5, np.float32)
-    p[0, [5, 50]] = p[1, 100] = 0.001
-    rate = achieved_rate(p, AlertRule(0.01, 4, 0.1), interval_mins=30, draws=100, rng=np.random.default_rng(0))
+    odd = np.zeros((2, 336), bool)
+    odd[0, [5, 50, 54]] = odd[1, 100] = True  # two within two hours are one alert
+    rate = _rate(odd)
     assert (rate.alerts, rate.homes, rate.home_weeks, rate.per_week) == (3, 2, 2, 1.5)
     assert np.isnan([rate.low, rate.high]).all() and rate.as_json()["low"] is None
-    p = np.tile(p, (4, 4))
-    rate = achieved_rate(p, AlertRule(0.01, 4, 0.1), interval_mins=30, draws=100, rng=np.random.default_rng(0))
+    rate = _rate(np.tile(odd, (4, 4)))
     assert rate.per_week == 1.5 and rate.low < 1.5 < rate.high
 
 
 def test_half_a_week_missing_counts_half_a_week():
-    p = np.full((1, 336), 0.5, np.float32)
-    p[0, 168:] = np.nan
-    rate = achieved_rate(p, AlertRule(0.01, 4, 0.1), interval_mins=30, draws=100, rng=np.random.default_rng(0))
-    assert rate.home_weeks == 0.5
+    odd, read = np.zeros((1, 336), bool), np.ones((1, 336), bool)
+    read[0, 168:] = False
+    assert _rate(odd, read).home_weeks == 0.5
 
 
 def test_an_evening_of_9_kwh_is_the_gravest_and_two_days_missing_are_told_of_once(energy):
@@ -66,6 +68,10 @@ def test_an_evening_of_9_kwh_is_the_gravest_and_two_days_missing_are_told_of_onc
     ]
     assert count_kinds(told.alerts)["missing"] == 1
     assert told.rate.alerts == told.alerts.height - 1
+    assert list(told.limits) == [
+        f"2013-{day}" for day in ("02-25", "02-26", "02-27", "02-28", "03-01", "03-02", "03-03")
+    ]
+    assert len(set(told.limits.values())) == 1  # one period
 
 
 def test_in_chunks_of_one_home_on_two_threads_the_same_is_told(energy, monkeypatch):

@@ -11,6 +11,7 @@ from tests.runner.made_stores import make_store
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.runner.detect import detect, detect_day
+from loadproof.runner.report import report
 from loadproof.schema import ALERTS, SCORES
 
 SECTIONS = {
@@ -51,7 +52,7 @@ def test_scores_and_alerts_are_tables_of_the_test_block_and_the_alerts_json_too(
     told = json.loads(done.paths[2].read_text())
     assert len(told["alerts"]) == alerts.height == sum(told["kinds"].values())
     assert told["alerts"][0]["start_utc"].endswith("Z")
-    assert (told["detector"], told["rule"]["alerts_per_week"], told["mode"]) == ("sub_pca", 1, "files")
+    assert (told["detector"], told["alerts_per_week"], told["mode"]) == ("sub_pca", 1, "files")
     assert told["rate"]["per_week"] == pytest.approx(done.rate.per_week)
 
 
@@ -96,16 +97,15 @@ def test_of_one_home_the_tables_hold_its_rows_of_the_tables_of_all(store, ran, t
     assert one.rate.homes == 1
 
 
-def test_another_rate_takes_the_same_detector_and_sets_it_anew(store, ran, tmp_path):
-    _, done = ran
-    models = tmp_path / "models"
-    detect(store, "lcl", "sub_pca", tmp_path / "out", config=CONFIG, models_root=models)
+def test_another_rate_takes_the_same_detector(store, ran, tmp_path):
+    root, done = ran
     more = _but(anomaly={"alerts_per_week": 3, "threads": 1})
-    with pytest.raises(ConfigError, match=r"is not set for 3\.0 alerts per home and week; run 'loadproof anomaly"):
-        detect_day(store, "lcl", "sub_pca", dt.date(2013, 4, 5), tmp_path, config=more, models_root=models)
-    again = detect(store, "lcl", "sub_pca", tmp_path / "out", config=more, models_root=models)
-    assert again.how == "kept" and again.rule.p_value > done.rule.p_value and again.rate.alerts > done.rate.alerts
-    detect_day(store, "lcl", "sub_pca", dt.date(2013, 4, 5), tmp_path, config=more, models_root=models)
+    asked = {"config": more, "models_root": root / "models"}
+    again = detect(store, "lcl", "sub_pca", tmp_path, **asked)
+    assert again.how == "kept" and again.rate.alerts > done.rate.alerts
+    assert pl.read_parquet(again.paths[0]).equals(pl.read_parquet(done.paths[0]))
+    alone = detect_day(store, "lcl", "sub_pca", dt.date(2013, 4, 5), tmp_path, **asked)
+    assert alone.wanted_per_week == 3
 
 
 def test_a_damaged_detector_is_fitted_again_but_not_used_for_a_day(store, ran, tmp_path):
@@ -129,10 +129,10 @@ def test_a_damaged_detector_is_fitted_again_but_not_used_for_a_day(store, ran, t
          r"no day to learn from between valid_from \(2013-04-22\) and test_from"),
     ],
 )  # fmt: skip
-def test_too_little_data_is_refused_with_the_mend_and_leaves_nothing(store, tmp_path, config, message):
+def test_too_little_data_is_refused_with_the_mend_and_leaves_no_table(store, tmp_path, config, message):
     with pytest.raises(ConfigError, match=message):
         detect(store, "lcl", "sub_pca", tmp_path / "out", config=config, models_root=tmp_path / "models")
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    assert not (tmp_path / "out").exists()
 
 
 def test_days_after_the_last_reading_of_anybody_are_not_told_of(store, ran, tmp_path):
@@ -165,3 +165,12 @@ def test_while_another_process_fits_it_nobody_else_does(store, tmp_path):
     lock = tmp_path / "models" / "detectors" / ".physical.lock"
     with FileLock(lock), pytest.raises(ConfigError, match="another process fits it now; wait for it to end"):
         detect(store, "lcl", "physical", tmp_path, config=CONFIG, models_root=tmp_path / "models")
+
+
+def test_the_report_tells_of_the_alerts_of_the_readings_as_they_stand_and_of_no_others(store, ran, tmp_path):
+    _, done = ran
+    page = report(store, "lcl", done.paths[1].parent.parent, tmp_path / "page.html").read_text()
+    assert "The detector sub_pca read every half hour of 4 homes" in page and "6 Apr 01:00 to 9 Apr 01:00" in page
+    other = make_store(tmp_path / "other", homes=4, days=110, seed=1)
+    page = report(other, "lcl", done.paths[1].parent.parent, tmp_path / "page.html").read_text()
+    assert "No alerts were given to this page" in page

@@ -4,7 +4,7 @@ import pytest
 
 from loadproof.config import AnomalyConfig, ExperimentConfig
 from loadproof.errors import ConfigError
-from loadproof.runner.detectors import DEFAULT_DETECTOR, DETECTORS, SECTIONS, DetectorName, detector_of
+from loadproof.runner.detectors import DEFAULT_DETECTOR, DETECTORS, MEMBERS, DetectorName, detector_of, sections_of
 
 
 def test_every_name_builds_a_detector_of_that_name():
@@ -13,8 +13,14 @@ def test_every_name_builds_a_detector_of_that_name():
 
 
 def test_the_sections_that_decide_a_detector_are_sections_of_the_config():
-    assert set(SECTIONS) <= set(DETECTORS)
-    assert {section for names in SECTIONS.values() for section in names} <= set(ExperimentConfig.model_fields)
+    config = ExperimentConfig(anomaly=AnomalyConfig(forecaster="lightgbm"))
+    assert sections_of("sub_pca", config) == {"anomaly", "features"}
+    assert sections_of("ensemble", config) == {"anomaly", "features", "autoencoder", "lightgbm"}
+    assert all(sections_of(name, config) <= set(ExperimentConfig.model_fields) for name in DETECTORS)
+
+
+def test_the_ensemble_has_its_members_in_order():
+    assert tuple(member.name for member in detector_of("ensemble")(ExperimentConfig()).members) == MEMBERS
 
 
 def test_the_physical_detector_has_the_fuse_of_the_config():

@@ -8,11 +8,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.errors import ConfigError, SchemaError
+from loadproof.errors import ConfigError
 from loadproof.evaluation.timeline import find_spans
-from loadproof.forecaster import ModelState
 
-__all__ = ["JOIN_MINS", "AlertRate", "AlertRule", "alarm_mask", "alert_rate", "choose_rule", "rule_from_state"]
+__all__ = ["JOIN_MINS", "AlertRate", "AlertRule", "alarm_mask", "alert_rate", "choose_rule", "join_odd", "join_steps"]
 
 JOIN_MINS: Final = 120
 """Odd readings at most so far apart are one alert: a person looks once."""
@@ -33,21 +32,6 @@ class AlertRule(NamedTuple):
     join_steps: int
     alerts_per_week: float
 
-    def state(self) -> ModelState:
-        """Return all of it, for a model folder."""
-        return ModelState(self._asdict(), {}, {})
-
-
-def rule_from_state(state: ModelState) -> AlertRule:
-    """Return what :meth:`AlertRule.state` told.
-
-    Raises:
-        SchemaError: When the state is of something else.
-    """
-    if set(state.knobs) != set(AlertRule._fields) or state.arrays or state.texts:
-        raise SchemaError("the state is not that of a rule; choose it again")
-    return AlertRule(**state.knobs)
-
 
 class AlertRate(NamedTuple):
     """Alerts of each home ``(E,)``, and the weeks of readings in which they stood ``(E,)``."""
@@ -61,15 +45,16 @@ class AlertRate(NamedTuple):
         return float(self.alerts.sum() / self.weeks.sum())
 
 
-def _join_steps(interval_mins: int) -> int:
+def join_steps(interval_mins: int) -> int:
+    """Return ``JOIN_MINS`` in steps."""
     return JOIN_MINS // interval_mins
 
 
-def _count(row: NDArray[np.int64], step: NDArray[np.int64], join_steps: int) -> int:
+def _count(row: NDArray[np.int64], step: NDArray[np.int64], joined_steps: int) -> int:
     """Return how many alerts alarmed steps make, ordered by row, then step."""
     if not len(row):
         return 0
-    return 1 + int(((np.diff(row) != 0) | (np.diff(step) > join_steps + 1)).sum())
+    return 1 + int(((np.diff(row) != 0) | (np.diff(step) > joined_steps + 1)).sum())
 
 
 def choose_rule(p: NDArray[np.float32], *, alerts_per_week: float, interval_mins: int = 30) -> AlertRule:
@@ -86,14 +71,14 @@ def choose_rule(p: NDArray[np.float32], *, alerts_per_week: float, interval_mins
         ConfigError: When the history is too short, or its highest scores too much alike, to set so low a rate.
     """
     weeks = float((~np.isnan(p)).sum()) * interval_mins / _WEEK_MINS
-    wanted, join_steps = alerts_per_week * weeks, _join_steps(interval_mins)
+    wanted, steps = alerts_per_week * weeks, join_steps(interval_mins)
     row, step = np.nonzero(p <= min(1.0, 50 * alerts_per_week * interval_mins / _WEEK_MINS + 0.01))
     found = p[row, step]  # enough, for an alert rarely holds so many readings
     levels = np.unique(found)
     low, high = -1, len(levels)  # levels up to low make no more alerts than wanted, at high more
     while high - low > 1:
         middle = (low + high) // 2
-        few = _count(row[found <= levels[middle]], step[found <= levels[middle]], join_steps) <= wanted
+        few = _count(row[found <= levels[middle]], step[found <= levels[middle]], steps) <= wanted
         low, high = (middle, high) if few else (low, middle)
     if low < 0:
         raise ConfigError(
@@ -101,23 +86,32 @@ def choose_rule(p: NDArray[np.float32], *, alerts_per_week: float, interval_mins
             "from fewer; give more clean history, or raise alerts_per_week"
         )
     p_value = float(np.sqrt(levels[low] * levels[min(high, len(levels) - 1)], dtype=np.float64))
-    return AlertRule(p_value, join_steps, alerts_per_week)
+    return AlertRule(p_value, steps, alerts_per_week)
+
+
+def join_odd(odd: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
+    """Return where an alert stands, from its first odd reading to its last, ``(E, T)``.
+
+    Args:
+        odd: Where readings are odd, in time order, ``(E, T)``.
+        steps: Odd readings with at most so many steps between them are one alert.
+    """
+    row, first, last = find_spans(odd)
+    joined = (row[1:] == row[:-1]) & (first[1:] - last[:-1] <= steps)
+    edges = np.zeros((odd.shape[0], odd.shape[1] + 1), dtype=np.int8)
+    edges[row[:-1][joined], last[:-1][joined]] = 1
+    edges[row[1:][joined], first[1:][joined]] = -1
+    return odd | (np.cumsum(edges, axis=1, dtype=np.int8)[:, :-1] > 0)
 
 
 def alarm_mask(p: NDArray[np.float32], rule: AlertRule) -> NDArray[np.bool_]:
-    """Return where an alert stands, from its first odd reading to its last, ``(E, T)``.
+    """Return where an alert stands by one rule for all time, ``(E, T)``.
 
     Args:
         p: P-values in time order, NaN where missing, ``(E, T)``.
         rule: When one stands.
     """
-    odd = p <= rule.p_value
-    row, first, last = find_spans(odd)
-    joined = (row[1:] == row[:-1]) & (first[1:] - last[:-1] <= rule.join_steps)
-    edges = np.zeros((p.shape[0], p.shape[1] + 1), dtype=np.int8)
-    edges[row[:-1][joined], last[:-1][joined]] = 1
-    edges[row[1:][joined], first[1:][joined]] = -1
-    return odd | (np.cumsum(edges, axis=1, dtype=np.int8)[:, :-1] > 0)
+    return join_odd(p <= rule.p_value, rule.join_steps)
 
 
 def alert_rate(p: NDArray[np.float32], rule: AlertRule, *, interval_mins: int = 30) -> AlertRate:

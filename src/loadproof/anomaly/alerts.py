@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from loadproof.anomaly.alert_rule import AlertRule, alarm_mask
+from loadproof.anomaly.alert_rule import join_odd, join_steps
 from loadproof.anomaly.evidence import EventKind
 from loadproof.anomaly.expected import Expected, expect, stretch_word
 from loadproof.anomaly.sentence import Told, missing_sentence, odd_sentence
@@ -37,18 +37,21 @@ class _Laid(NamedTuple):
 
     kwh: NDArray[np.float32]
     p: NDArray[np.float32]
+    odd: NDArray[np.bool_]
     kind: NDArray[np.uint8]
     window: NDArray[np.int64]
 
 
-def _lay(windows: Windows, scores: Scores, p: NDArray[np.float32]) -> tuple[Timeline, _Laid]:
+def _lay(windows: Windows, scores: Scores, p: NDArray[np.float32], odd: NDArray[np.bool_]) -> tuple[Timeline, _Laid]:
     shape = windows.truth_kwh.shape
-    if not shape == scores.score.shape == p.shape:
-        raise SchemaError(f"windows {shape}, scores {scores.score.shape}, p-values {p.shape}; give one for each")
+    if not shape == scores.score.shape == p.shape == odd.shape:
+        shapes = f"windows {shape}, scores {scores.score.shape}, p-values {p.shape}, odd {odd.shape}"
+        raise SchemaError(f"{shapes}; give one for each")
     line = timeline_of(windows.inputs)
     owner = np.broadcast_to(np.arange(len(windows))[:, None], shape)
     kwh, laid_p = line.lay(windows.truth_kwh, blank=np.nan), line.lay(p, blank=np.nan)
-    return line, _Laid(kwh, laid_p, line.lay(scores.kind, blank=0), line.lay(owner, blank=-1))
+    laid_odd, kind = line.lay(odd, blank=False), line.lay(scores.kind, blank=0)
+    return line, _Laid(kwh, laid_p, laid_odd, kind, line.lay(owner, blank=-1))
 
 
 def _kind(
@@ -70,10 +73,8 @@ def _kind(
     return "spike" if above else "dropout"
 
 
-def _odd_rows(
-    windows: Windows, scores: Scores, line: Timeline, laid: _Laid, rule: AlertRule
-) -> Iterator[tuple[Any, ...]]:
-    spans = find_spans(alarm_mask(laid.p, rule))
+def _odd_rows(windows: Windows, scores: Scores, line: Timeline, laid: _Laid) -> Iterator[tuple[Any, ...]]:
+    spans = find_spans(join_odd(laid.odd, join_steps(line.interval_mins)))
     starts, ends = line.ts(spans.first), line.ts(spans.last)
     for row, first, last, start, end in zip(*spans, starts, ends, strict=True):
         kwh, p = laid.kwh[row, first:last], laid.p[row, first:last]
@@ -81,7 +82,7 @@ def _odd_rows(
         expected = expect(windows, n, int(first - line.step[n]), kwh)
         energy, least = float(np.nansum(kwh, dtype=np.float64)), float(np.nanmin(p))
         long = len(kwh) * line.interval_mins > _DAY_MINS
-        kind = _kind(laid.kind[row, first:last][p <= rule.p_value], scores.kinds, energy, expected, long=long)
+        kind = _kind(laid.kind[row, first:last][laid.odd[row, first:last]], scores.kinds, energy, expected, long=long)
         word = stretch_word(start, len(kwh), line.interval_mins)
         sentence = odd_sentence(Told(start, end, kind, energy, expected, word, least))
         severity = -float(np.log10(max(least, _LEAST_P)))
@@ -121,7 +122,7 @@ def _table(detector: str, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
 
 
 def find_alerts(
-    windows: Windows, scores: Scores, p: NDArray[np.float32], *, rule: AlertRule, detector: str
+    windows: Windows, scores: Scores, p: NDArray[np.float32], *, odd: NDArray[np.bool_], detector: str
 ) -> pl.DataFrame:
     """Return the alerts of these days as rows of ``ALERTS``, ordered by entity and start.
 
@@ -132,12 +133,12 @@ def find_alerts(
         windows: The days, in any order.
         scores: Of a detector, ``(N, H)``.
         p: Their p-values, ``(N, H)``.
-        rule: When an alert stands.
+        odd: Which readings are odd, ``(N, H)``; those a short while apart are one alert.
         detector: Whose scores they are.
 
     Raises:
         SchemaError: When the shapes differ, or there is no window.
     """
-    line, laid = _lay(windows, scores, p)
-    rows = [*_odd_rows(windows, scores, line, laid, rule), *_missing_rows(line, laid)]
+    line, laid = _lay(windows, scores, p, odd)
+    rows = [*_odd_rows(windows, scores, line, laid), *_missing_rows(line, laid)]
     return _table(detector, rows)

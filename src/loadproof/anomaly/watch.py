@@ -1,5 +1,6 @@
 """From scores of days to what is kept and shown of them: p-values, alerts, and how often it alarmed."""
 
+import datetime as dt
 import math
 from typing import Any, Final, NamedTuple
 
@@ -7,9 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from loadproof.anomaly.alert_rule import AlertRule, alarm_mask
+from loadproof.anomaly.alert_rule import join_odd, join_steps
 from loadproof.anomaly.alerts import find_alerts
-from loadproof.anomaly.following import CleanHistory, following_p_values
+from loadproof.anomaly.following import CleanHistory, follow
 from loadproof.anomaly.pvalues import score_table
 from loadproof.anomaly.sweep import DayScores, Sweep
 from loadproof.detector import Scores
@@ -19,7 +20,7 @@ from loadproof.evaluation.timeline import find_spans, timeline_of
 from loadproof.features.calendar import local_date
 from loadproof.features.windows import Windows
 
-__all__ = ["AchievedRate", "Watched", "achieved_rate", "count_kinds", "watch", "worst_alerts"]
+__all__ = ["AchievedRate", "Watched", "achieved_rate", "alerts_to_show", "count_kinds", "watch", "worst_alerts"]
 
 _WEEK_MINS: Final = 7 * 24 * 60
 
@@ -49,24 +50,33 @@ class AchievedRate(NamedTuple):
 
 
 class Watched(NamedTuple):
-    """What a watch over some days found: rows of ``SCORES``, rows of ``ALERTS``, and the rate."""
+    """What a watch over some days found: rows of ``SCORES``, rows of ``ALERTS``, the rate, and each day's limit."""
 
     scores: pl.DataFrame
     alerts: pl.DataFrame
     rate: AchievedRate
+    limits: dict[str, float]
 
 
 def achieved_rate(
-    p: NDArray[np.float32], rule: AlertRule, *, interval_mins: int, draws: int, rng: np.random.Generator
+    odd: NDArray[np.bool_], read: NDArray[np.bool_], *, interval_mins: int, draws: int, rng: np.random.Generator
 ) -> AchievedRate:
-    """Return how often the rule alarms on ``p (E, T)``, NaN where missing."""
+    """Return how often alerts stood.
+
+    Args:
+        odd: Which readings are odd, in time order, ``(E, T)``.
+        read: Where there are readings, ``(E, T)``.
+        interval_mins: Length of a step in minutes.
+        draws: Resamples for the interval.
+        rng: Their chance.
+    """
     week = _WEEK_MINS // interval_mins
-    n_homes, n_weeks = len(p), -(-p.shape[1] // week)
+    n_homes, n_weeks = len(odd), -(-odd.shape[1] // week)
     sums = np.zeros((n_homes, n_weeks, 2))
-    spans = find_spans(alarm_mask(p, rule))
+    spans = find_spans(join_odd(odd, join_steps(interval_mins)))
     np.add.at(sums[..., 0], (spans.row, spans.first // week), 1)
-    read = np.pad(~np.isnan(p), ((0, 0), (0, n_weeks * week - p.shape[1])))  # (E, W * week)
-    sums[..., 1] = read.reshape(n_homes, n_weeks, week).sum(axis=2) / week
+    padded = np.pad(read, ((0, 0), (0, n_weeks * week - read.shape[1])))  # (E, W * week)
+    sums[..., 1] = padded.reshape(n_homes, n_weeks, week).sum(axis=2) / week
     alerts, home_weeks = sums.sum(axis=(0, 1))
     low = high = np.nan
     if min(n_homes, n_weeks) >= MIN_BLOCKS:
@@ -95,46 +105,55 @@ def worst_alerts(alerts: pl.DataFrame, *, most: int = 8) -> list[dict[str, Any]]
     return ranked.unique("entity_id", keep="first", maintain_order=True).head(most).rows(named=True)
 
 
+def alerts_to_show(alerts: pl.DataFrame, *, most: int = 6) -> list[dict[str, Any]]:
+    """Return the gravest alert of each home, and last the longest stretch without readings, in all ``most`` at most."""
+    missing = alerts.filter(kind="missing").with_columns(length=pl.col("end_utc") - pl.col("start_utc"))
+    longest = missing.sort("length", "entity_id", descending=[True, False]).head(1).drop("length").rows(named=True)
+    return [*worst_alerts(alerts, most=most - len(longest)), *longest]
+
+
 def watch(
-    days: Sweep, found: DayScores, clean: CleanHistory, rule: AlertRule, *, detector: str, draws: int,
+    days: Sweep, found: DayScores, clean: CleanHistory, *, alerts_per_week: float, detector: str, draws: int,
     rng: np.random.Generator,
 ) -> Watched:  # fmt: skip
     """Return what there is to tell of the days of ``days``.
 
     Args:
         days: The days to tell of, all from ``clean.until`` on; perhaps of some homes alone.
-        found: The scores of these days, and of all that they are ranked among, of at least these homes.
+        found: The scores of these days, and of all that they are judged by, of at least these homes.
         clean: The history.
-        rule: When an alert stands.
+        alerts_per_week: False alarms per home and week to put up with.
         detector: Whose scores they are.
         draws: Resamples for the rate's interval.
         rng: Their chance.
 
     Raises:
-        ConfigError: When none of them has a day that can be judged.
+        ConfigError: When none of them has a day that can be judged, or the history is too short.
     """
-    p = following_p_values(found, clean)
-    entity, day = found.inputs.entity, local_date(found.inputs.t0)
-    wanted = np.isin(entity, days.panel.entities) & np.isin(day, local_date(days.midnights))
+    dates = local_date(days.midnights)
+    day, entity = local_date(found.inputs.t0), found.inputs.entity
+    wanted = np.isin(entity, days.panel.entities) & np.isin(day, dates)
     if not wanted.any():
         raise ConfigError(
             f"none of {len(days.panel.entities)} entities has a reading in the weeks before a day that is judged, from "
             f"{clean.until} on; choose a later day, or other entities"
         )
-    judged, p = found.take(wanted), p[wanted]
+    followed = follow(found, clean, dates[0].astype(dt.date), alerts_per_week=alerts_per_week)
+    judged, p, odd = found.take(wanted), followed.p[wanted], followed.odd[wanted]
     owners = judged.inputs.entity
 
-    def tell(windows: Windows) -> pl.DataFrame:
+    def tell(windows: Windows) -> pl.DataFrame | None:
         names = windows.inputs.entity
         if not len(names):
-            return pl.DataFrame()
+            return None
         first, last = np.searchsorted(owners, names[0]), np.searchsorted(owners, names[-1], side="right")
         rows = slice(int(first), int(last))
         mine = Scores(judged.scores.score[rows], judged.scores.kind[rows], judged.scores.kinds)
-        return find_alerts(windows, mine, p[rows], rule=rule, detector=detector)
+        return find_alerts(windows, mine, p[rows], odd=odd[rows], detector=detector)
 
-    alerts = pl.concat([table for table in days.work(tell) if table.width])
-    interval_mins = judged.inputs.interval_mins
-    laid = timeline_of(judged.inputs).lay(p, blank=np.nan)
-    rate = achieved_rate(laid, rule, interval_mins=interval_mins, draws=draws, rng=rng)
-    return Watched(score_table(detector, judged.scores, p, judged.inputs), alerts, rate)
+    alerts = pl.concat([table for table in days.work(tell) if table is not None])
+    line, interval_mins = timeline_of(judged.inputs), judged.inputs.interval_mins
+    laid, read = line.lay(odd, blank=False), line.lay(~np.isnan(judged.scores.score), blank=False)
+    rate = achieved_rate(laid, read, interval_mins=interval_mins, draws=draws, rng=rng)
+    limits = dict(zip(day[wanted].astype(str).tolist(), followed.limit[wanted].tolist(), strict=True))
+    return Watched(score_table(detector, judged.scores, p, judged.inputs), alerts, rate, dict(sorted(limits.items())))

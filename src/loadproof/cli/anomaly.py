@@ -66,7 +66,7 @@ def anomaly_command(
 ) -> None:
     """Find what is odd in the test block (or one day, with --at), and write scores and alerts.
 
-    Example: loadproof anomaly --dataset lcl --detector sub_pca --alerts-per-week 0.1
+    Example: loadproof anomaly --dataset lcl --detector ensemble --alerts-per-week 0.1
     """
     knobs = take_knobs(config, seed)
     if alerts_per_week is not None:

@@ -184,7 +184,7 @@ def show_detection(done: "Detection") -> None:
     table = Table(show_header=False, title=f"{done.detector}, {done.how}: {span}", title_justify="left", box=SIMPLE)
     figures = {
         "alerts": kinds or "none",
-        "wanted": f"{done.rule.alerts_per_week:g} false alarms per home and week",
+        "wanted": f"{done.wanted_per_week:g} false alarms per home and week",
         "achieved": f"{rate.per_week:.3f}{interval}: {rate.alerts} in {rate.home_weeks:,.1f} weeks of {rate.homes}",
         "measured": "on these days, every alert taken for false, so it is that or less; what is missing not counted",
     }

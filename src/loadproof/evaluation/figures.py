@@ -18,6 +18,8 @@ __all__ = [
     "CLOCK",
     "COVERAGE_CLASSES",
     "HALF_HOUR",
+    "KWH",
+    "STAMP",
     "Figure",
     "active_entities",
     "coverage_calendar",
@@ -47,7 +49,7 @@ NARROW_CONTEXT: Final = dt.timedelta(days=1)
 """How much of what came before a forecast a narrow screen shows."""
 
 _ENOUGH: Final = 0.5
-_STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"
+STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def _hours(title: str = "Time of day (UK local)", *, step: int = 6) -> alt.X:
@@ -67,7 +69,7 @@ def _rounded(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
 
 def _stamps(column: str, shift: dt.timedelta) -> pl.Expr:
     """Write a UTC column as text, shifted, ending in Z: the browser's own zone must not move it."""
-    return (pl.col(column) + shift).dt.strftime(_STAMP)
+    return (pl.col(column) + shift).dt.strftime(STAMP)
 
 
 def _week_axis(weeks: pl.Series) -> alt.Axis:
@@ -281,5 +283,5 @@ def fan_chart(fan: Fan, t0_utc: dt.datetime, *, top: float | None = None) -> Fig
         alt.Chart(origin).mark_rule(style="origin").encode(x=x),
         alt.Chart(truth).mark_line(style="truth").encode(x=x, y=_kwh("kwh", top), detail="run:N"),
     ]
-    narrow_from = (t0_utc + shift - NARROW_CONTEXT).strftime(_STAMP)
+    narrow_from = (t0_utc + shift - NARROW_CONTEXT).strftime(STAMP)
     return layered(*layers, height=250).properties(usermeta={"narrow_from": narrow_from})

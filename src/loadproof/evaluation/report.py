@@ -13,6 +13,7 @@ from loadproof.evaluation.aggregates import COUNTS, count_readings, coverage_by_
 from loadproof.evaluation.aggregates_forecasts import cut_fan, list_models, score_windows, select_windows
 from loadproof.evaluation.aggregates_scores import overall, pick_level, rank_models
 from loadproof.evaluation.report_chapters import summary_chapter
+from loadproof.evaluation.report_chapters_alerts import Alerts, alerts_chapter
 from loadproof.evaluation.report_chapters_ingest import ingest_chapter
 from loadproof.evaluation.report_chapters_load import coverage_chapter, typical_chapter
 from loadproof.evaluation.report_chapters_models import Beside, models_chapter
@@ -38,6 +39,7 @@ class ReportContent:
         readings: Columns of ``READINGS`` and ``dataset``; energy in kWh per interval.
         forecasts: Columns of ``FORECASTS``.
         metrics: Columns of ``METRICS``.
+        alerts: What a detector told.
         provenance: Names and values to show as they are: version, seed, data hashes.
     """
 
@@ -45,6 +47,7 @@ class ReportContent:
     readings: pl.LazyFrame | None = None
     forecasts: pl.LazyFrame | None = None
     metrics: pl.DataFrame | None = None
+    alerts: Alerts | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -127,6 +130,7 @@ def build_report(content: ReportContent) -> str:
         models_chapter(metrics, beside),
         calibration_chapter(metrics),
         errors_chapter(metrics),
+        alerts_chapter(content.alerts),
     ]
     footer = tag("p", "Made by loadproof. This page is one file: it loads nothing and sends nothing.")
     return page("loadproof report", chapters, footer)

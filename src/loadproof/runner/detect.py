@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from loadproof.anomaly.alert_rule import AlertRule
 from loadproof.anomaly.days import CONTEXT_DAYS
-from loadproof.anomaly.following import CleanHistory, clean_rule
+from loadproof.anomaly.following import CleanHistory
 from loadproof.anomaly.sweep import DayScores, Sweep, join_scores
 from loadproof.anomaly.watch import AchievedRate, count_kinds, watch, worst_alerts
 from loadproof.config import ExperimentConfig
@@ -48,7 +47,7 @@ class Detection:
         how: Whether it was fitted now, or stood in its folder.
         first: First UK day judged.
         until: The UK day after the last.
-        rule: When an alert stands.
+        wanted_per_week: The false alarms per home and week to put up with.
         rate: How often one stood.
         kinds: How many alerts of each kind.
         worst: The gravest alerts, as rows of ``ALERTS``.
@@ -60,7 +59,7 @@ class Detection:
     how: How
     first: dt.date
     until: dt.date
-    rule: AlertRule
+    wanted_per_week: float
     rate: AchievedRate
     kinds: dict[str, int]
     worst: Sequence[dict[str, Any]]
@@ -83,7 +82,7 @@ class _Ground(NamedTuple):
 
 def _clean(config: ExperimentConfig) -> CleanHistory:
     knobs, blocks = config.anomaly, config.forecast
-    return CleanHistory(blocks.valid_from, blocks.test_from, knobs.clean_days, knobs.refresh_days)
+    return CleanHistory(blocks.valid_from, blocks.test_from, knobs.clean_days, knobs.rule_days, knobs.refresh_days)
 
 
 def _of_dataset(dataset: Dataset, config: ExperimentConfig) -> ExperimentConfig:
@@ -107,24 +106,26 @@ def _score(days: Sweep, ready: Ready, track: Track) -> DayScores:
 
 
 def _tell(
-    store: Store, ground: _Ground, found: DayScores, ready: Ready, rule: AlertRule, span: tuple[dt.date, dt.date],
+    store: Store, ground: _Ground, found: DayScores, ready: Ready, span: tuple[dt.date, dt.date],
     where: tuple[Path, Path], entities: Sequence[str],
 ) -> Detection:  # fmt: skip
     """Turn the scores of a span of days into tables, write them, and return what they say."""
     (first, until), (output_dir, folder), config = span, where, ground.config
     days, name, clean = ground.days(first, until, entities=entities), ready.facts.model, _clean(config)
+    wanted = config.anomaly.alerts_per_week
     told = watch(
-        days, found, clean, rule, detector=name, draws=config.evaluation.bootstrap_draws,
+        days, found, clean, alerts_per_week=wanted, detector=name, draws=config.evaluation.bootstrap_draws,
         rng=rng_for(config.seed, "anomaly/rate"),
     )  # fmt: skip
     kinds = count_kinds(told.alerts)
+    history = {"first": clean.first.isoformat(), "days": clean.days, "rule_days": clean.rule_days}
     facts = {
         **ready.facts.model_dump(mode="json"), "detector": name, "first": first.isoformat(), "until": until.isoformat(),
-        "rule": rule._asdict(), "rate": told.rate.as_json(), "kinds": kinds,
-        "clean_history": {"first": clean.first.isoformat(), "days": clean.days, "refresh_days": clean.refresh_days},
+        "alerts_per_week": wanted, "rate": told.rate.as_json(), "kinds": kinds, "odd_from_p_value": told.limits,
+        "clean_history": {**history, "refresh_days": clean.refresh_days},
     }  # fmt: skip
     paths = store.write_watch(output_dir, name, told.scores, told.alerts, facts)
-    return Detection(name, ready.how, first, until, rule, told.rate, kinds, worst_alerts(told.alerts), paths, folder)
+    return Detection(name, ready.how, first, until, wanted, told.rate, kinds, worst_alerts(told.alerts), paths, folder)
 
 
 def detect(
@@ -164,13 +165,12 @@ def detect(
             ready = None if anew else standing_detector(folder, facts, config, device)
             ready = ready or fit_detector(ground.panel, ground.surroundings, config, facts, device)
             found = _score(ground.days(blocks.valid_from, blocks.test_until), ready, track)
-            rule = clean_rule(found, _clean(config), alerts_per_week=config.anomaly.alerts_per_week)
-            if rule != ready.rule:
-                write_model(folder, StoredModel(facts, ready.detector.state(), rule.state()))
+            if ready.how == "fitted":
+                write_model(folder, StoredModel(facts, ready.detector.state()))
     except Timeout as error:
         raise ConfigError(f"{folder}: another process fits it now; wait for it to end") from error
     span = (blocks.test_from, blocks.test_until)
-    return _tell(store, ground, found, ready, rule, span, (output_dir, folder), entities)
+    return _tell(store, ground, found, ready, span, (output_dir, folder), entities)
 
 
 def detect_day(
@@ -201,19 +201,13 @@ def detect_day(
     _require_entities(store, dataset, entities)
     config, folder = _of_dataset(dataset, config), models_root / "detectors" / name
     surroundings = read_surroundings(store, config.features, seed=config.seed)
-    first, _ = _clean(config).period_of(day)
+    first = _clean(config).needed_from(day)
     since, until = (as_datetime(to_instant(date)) for date in (first - CONTEXT_DAYS * _DAY, day + _DAY))
     panel = read_panel(store.scan_readings(dataset), since=since, until=until)
     if panel is None or panel.end <= to_instant(day):
         raise ConfigError(f"{store.root}: holds no reading of {day}; ingest it first, or name another day with --at")
     ground = _Ground(panel, surroundings, config)
     ready = read_detector(folder, detector_facts(store, dataset, name, panel, surroundings, config), config, device)
-    wanted = config.anomaly.alerts_per_week
-    if ready.rule is None or ready.rule.alerts_per_week != wanted:
-        raise ConfigError(
-            f"{folder}: is not set for {wanted} alerts per home and week; run 'loadproof anomaly --detector {name} "
-            f"--alerts-per-week {wanted}' without --at first"
-        )
     found = _score(ground.days(first, day + _DAY), ready, track)
     where = (output_dir / "at" / day.isoformat(), folder)
-    return _tell(store, ground, found, ready, ready.rule, (day, day + _DAY), where, entities)
+    return _tell(store, ground, found, ready, (day, day + _DAY), where, entities)

@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from loadproof.anomaly.alert_rule import AlertRule, rule_from_state
 from loadproof.anomaly.days import CONTEXT_DAYS, cut_learning_days
 from loadproof.config import ExperimentConfig
 from loadproof.detector import Detector
@@ -15,7 +14,7 @@ from loadproof.features.panel import Panel
 from loadproof.features.selection import as_datetime
 from loadproof.model_folder import ModelFacts, StoredModel, read_facts, read_model
 from loadproof.runner.blocks import Surroundings, data_facts
-from loadproof.runner.detectors import SECTIONS, detector_of
+from loadproof.runner.detectors import detector_of, sections_of
 from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
@@ -26,15 +25,14 @@ logger = logging.getLogger(__name__)
 
 How = Literal["fitted", "kept"]
 
-_FREE = ("alerts_per_week", "clean_days", "refresh_days", "threads")
+_FREE = ("alerts_per_week", "clean_days", "rule_days", "refresh_days", "threads")
 """What a fit does not depend upon."""
 
 
 class Ready(NamedTuple):
-    """A fitted detector, when its alerts stand (None before that was chosen), and how it came about."""
+    """A fitted detector, and how it came about."""
 
     detector: Detector
-    rule: AlertRule | None
     facts: ModelFacts
     how: How
 
@@ -44,7 +42,7 @@ def detector_facts(
 ) -> ModelFacts:
     """Return the facts of the detector that a fit on these readings makes."""
     steps = 24 * 60 // panel.interval_mins
-    settings = config.model_dump(mode="json", include={"anomaly", "features", *SECTIONS.get(name, ())})
+    settings = config.model_dump(mode="json", include=sections_of(name, config))
     for free in _FREE:
         settings["anomaly"].pop(free)
     settings["valid_from"] = config.forecast.valid_from.isoformat()
@@ -79,7 +77,7 @@ def fit_detector(
         found.append(days)
     detector = detector_of(facts.model)(config, device)
     detector.fit(found[0], found[1], rng=rng_for(config.seed, f"anomaly/{facts.model}"))
-    return Ready(detector, None, facts, "fitted")
+    return Ready(detector, facts, "fitted")
 
 
 def standing_detector(folder: Path, facts: ModelFacts, config: ExperimentConfig, device: str) -> Ready | None:
@@ -94,7 +92,7 @@ def standing_detector(folder: Path, facts: ModelFacts, config: ExperimentConfig,
 def _restored(stored: StoredModel, config: ExperimentConfig, device: str) -> Ready:
     detector = detector_of(stored.facts.model)(config, device)
     detector.restore(stored.state)
-    return Ready(detector, rule_from_state(stored.calibration) if stored.calibration else None, stored.facts, "kept")
+    return Ready(detector, stored.facts, "kept")
 
 
 def read_detector(folder: Path, wanted: ModelFacts, config: ExperimentConfig, device: str) -> Ready:

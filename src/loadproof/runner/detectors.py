@@ -5,10 +5,23 @@ from typing import Final, Literal, Protocol, get_args
 from loadproof.config import ExperimentConfig
 from loadproof.detector import Detector
 from loadproof.errors import ConfigError
+from loadproof.runner.forecasters import builder_of
 
-__all__ = ["DEFAULT_DETECTOR", "DETECTORS", "SECTIONS", "DetectorBuilder", "DetectorName", "detector_of"]
+__all__ = ["DEFAULT_DETECTOR", "DETECTORS", "MEMBERS", "DetectorBuilder", "DetectorName", "detector_of", "sections_of"]
 
-DetectorName = Literal["physical", "seasonal_zscore", "mstl", "isolation_forest", "sub_pca"]
+DetectorName = Literal[
+    "physical",
+    "seasonal_zscore",
+    "mstl",
+    "isolation_forest",
+    "sub_pca",
+    "autoencoder",
+    "residual",
+    "ensemble",
+]
+
+MEMBERS: Final[tuple[DetectorName, ...]] = ("physical", "seasonal_zscore", "sub_pca", "autoencoder", "residual")
+"""Whom the ensemble weighs: those that score a home's year in a second or so."""
 
 
 class DetectorBuilder(Protocol):
@@ -54,18 +67,44 @@ def _sub_pca(config: ExperimentConfig, device: str = "cpu") -> Detector:
     return SubPCADetector()
 
 
+def _autoencoder(config: ExperimentConfig, device: str = "cpu") -> Detector:
+    del device
+    from loadproof.anomaly.reconstruction import AutoencoderDetector
+
+    return AutoencoderDetector(config.autoencoder)
+
+
+def _residual(config: ExperimentConfig, device: str = "cpu") -> Detector:
+    from loadproof.anomaly.residual import ResidualDetector
+
+    return ResidualDetector(builder_of(config.anomaly.forecaster)(config, device))
+
+
+def _ensemble(config: ExperimentConfig, device: str = "cpu") -> Detector:
+    from loadproof.anomaly.ensemble import EnsembleDetector
+
+    return EnsembleDetector([DETECTORS[name](config, device) for name in MEMBERS])
+
+
 DETECTORS: Final[dict[DetectorName, DetectorBuilder]] = {
     "physical": _physical,
     "seasonal_zscore": _seasonal_zscore,
     "mstl": _mstl,
     "isolation_forest": _isolation_forest,
     "sub_pca": _sub_pca,
+    "autoencoder": _autoencoder,
+    "residual": _residual,
+    "ensemble": _ensemble,
 }
 
-DEFAULT_DETECTOR: Final[DetectorName] = "sub_pca"
+DEFAULT_DETECTOR: Final[DetectorName] = "ensemble"
 
-SECTIONS: Final[dict[str, tuple[str, ...]]] = {}
-"""The sections of the config, beside ``anomaly`` and ``features``, that decide what a detector becomes."""
+
+def sections_of(name: str, config: ExperimentConfig) -> set[str]:
+    """Return the sections of the config that decide what a detector becomes."""
+    networks = {"autoencoder"} if name in ("autoencoder", "ensemble") else set()
+    forecasters = {config.anomaly.forecaster} if name in ("residual", "ensemble") else set()
+    return {"anomaly", "features", *networks, *forecasters}
 
 
 def detector_of(name: str) -> DetectorBuilder:

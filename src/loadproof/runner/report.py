@@ -1,14 +1,23 @@
 """From the tables of one run to the page that a person reads."""
 
+import logging
 from pathlib import Path
 from typing import get_args
 
+from loadproof.anomaly.pictures import pictures, span_needed
+from loadproof.anomaly.watch import alerts_to_show
 from loadproof.errors import SchemaError
 from loadproof.evaluation.report import ReportContent, build_report
+from loadproof.evaluation.report_chapters_alerts import Alerts
+from loadproof.features.selection import read_panel
+from loadproof.runner.blocks import data_facts
+from loadproof.runner.detectors import DEFAULT_DETECTOR
 from loadproof.schema import Dataset
 from loadproof.store import Store
 
 __all__ = ["report"]
+
+logger = logging.getLogger(__name__)
 
 _SHOWN = {
     "loadproof_version": "loadproof",
@@ -30,7 +39,31 @@ def report(store: Store, dataset: Dataset, output_dir: Path, path: Path) -> Path
         readings=store.scan_readings(dataset) if found[dataset] else None,
         forecasts=store.scan_forecasts(output_dir / "forecasts"),
         metrics=store.read_metrics(output_dir),
+        alerts=_alerts(store, dataset, output_dir) if found[dataset] else None,
         provenance={label: str(run[key]) for key, label in _SHOWN.items() if key in run},
     )
     store.write_text(path, build_report(content))
     return path
+
+
+def _alerts(store: Store, dataset: Dataset, output_dir: Path) -> Alerts | None:
+    """Return the alerts of the ensemble, else of another detector, that are of the readings as they stand."""
+    told = store.read_alerts(output_dir)
+    digest = data_facts(store, dataset)["data_sha256"]
+    for name in [name for name, (_, facts) in told.items() if facts.get("dataset") != dataset]:
+        del told[name]
+    for name in [name for name, (_, facts) in told.items() if facts["data_sha256"] != digest]:
+        logger.info("%s: its alerts are of other readings, and left out; run 'loadproof anomaly' again", name)
+        del told[name]
+    if not told:
+        return None
+    chosen = DEFAULT_DETECTOR if DEFAULT_DETECTOR in told else min(told)
+    table, facts = told.pop(chosen)
+    others = {name: beside["rate"]["alerts"] for name, (_, beside) in told.items()}
+    if not (shown := alerts_to_show(table)):
+        return Alerts(table, facts, others=others)
+    since, until = span_needed(shown)
+    names = [alert["entity_id"] for alert in shown]
+    panel = read_panel(store.scan_readings(dataset), entities=names, since=since, until=until)
+    steps = list(pictures(panel, shown)) if panel is not None else []
+    return Alerts(table, facts, shown if steps else (), steps, others)

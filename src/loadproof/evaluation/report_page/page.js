@@ -48,6 +48,7 @@
         median: { color: accent, strokeWidth: 2.2 },
         truth: { color: token("truth"), strokeWidth: 1.4, strokeJoin: "round" },
         gap: { color: token("gap"), opacity: 0.28 },
+        alert: { color: token("warn"), opacity: 0.2 },
         origin: { color: soft, strokeWidth: 1.2, strokeDash: [3, 3] },
         ideal: { color: soft, strokeWidth: 1.2, strokeDash: [4, 4] },
         edge: { color: soft, strokeWidth: 0.8, strokeOpacity: 0.55 },
