@@ -24,6 +24,7 @@ __all__ = [
     "RidgeConfig",
     "RiskConfig",
     "StatisticalConfig",
+    "TreeConfig",
     "build_section",
     "read_config",
 ]
@@ -293,6 +294,19 @@ class RiskConfig(_Section):
     )
 
 
+class TreeConfig(_Section):
+    """The board of a tree: homes, disjoint feeders, one substation. Its test block is that of ``forecast``."""
+
+    model: str = Field("ridge", description="Who forecasts each level")
+    feeder_homes: int = Field(30, ge=2, le=1000, description="Homes in each feeder")
+    homes_reporting: float = Field(0.98, gt=0, le=1, description="Share of half hours that a home of the tree reports")
+    learn_until: dt.date = Field(dt.date(2013, 7, 1), description="First UK day that forecasters do not learn from")
+    calibrate_days: int = Field(28, ge=7, le=366, description="Days after that which calibrate, before places count")
+    paths: int = Field(90, ge=20, le=1000, description="Past days at most that sample paths are made of")
+    training_groups: int = Field(60, ge=1, le=5000, description="Random groups that the upper levels learn from")
+    min_reporting: float = Field(0.9, gt=0, le=1, description="Share of a group's homes that must report a half hour")
+
+
 class ExperimentConfig(_Section):
     """All sections; their names are the keys of ``params.yaml``."""
 
@@ -309,6 +323,7 @@ class ExperimentConfig(_Section):
     risk: RiskConfig = RiskConfig()
     anomaly: AnomalyConfig = AnomalyConfig()
     backtest: BacktestConfig = BacktestConfig()
+    tree: TreeConfig = TreeConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
 

@@ -180,6 +180,17 @@ class Store:
             found.setdefault(name, ({}, 0))[0][month] = rows
         return found
 
+    def scan_table(self, path: Path) -> pl.LazyFrame:
+        """Return any Parquet table, a file or a folder of them, lazily.
+
+        Raises:
+            SchemaError: If there is none.
+        """
+        files = sorted(path.glob("**/*.parquet")) if path.is_dir() else [path]
+        if not files or not all(file.is_file() for file in files):
+            raise SchemaError(f"{path}: is no Parquet file and no folder of them; name a table or a dataset")
+        return pl.scan_parquet(files, hive_partitioning=False)
+
     def scan_weather(self) -> pl.LazyFrame | None:
         """Return the weather table, lazily; None where none was ingested."""
         files = sorted(self.weather_root.glob("*.parquet"))

@@ -13,7 +13,14 @@ from scipy import sparse
 
 from loadproof.errors import SchemaError
 
-__all__ = ["NETWORK_LEVELS", "Hierarchy", "hierarchy_of_groups", "hierarchy_of_network", "node_names"]
+__all__ = [
+    "NETWORK_LEVELS",
+    "Hierarchy",
+    "hierarchy_of_groups",
+    "hierarchy_of_network",
+    "hierarchy_of_paths",
+    "node_names",
+]
 
 NETWORK_LEVELS: Final = ("primary_substation", "hv_feeder", "secondary_substation", "lv_feeder")
 """The levels of ``NETWORK`` from the top; an id is unique only below the levels before it."""
@@ -77,6 +84,13 @@ class Hierarchy:
         ones = np.ones(sum(map(len, row)))
         return sparse.csr_array((ones, (np.concatenate(row), np.concatenate(column))), shape=(len(self), n_leaves))
 
+    @cached_property
+    def edges(self) -> sparse.csr_array:
+        """1 where a node is the parent of another; sparse, ``(M, M)``."""
+        below = np.flatnonzero(self.parent >= 0)
+        shape = (len(self), len(self))
+        return sparse.csr_array((np.ones(len(below)), (self.parent[below], below)), shape=shape)
+
     def children(self, node: int) -> NDArray[np.int64]:
         """Return the positions of the nodes right below one."""
         return np.flatnonzero(self.parent == node)
@@ -90,7 +104,7 @@ class Hierarchy:
         return {str(self.names[node]): np.sort(self.leaves_below(int(node))) for node in self.at(level)}
 
 
-def _from_paths(levels: Sequence[str], paths: Sequence[Sequence[str]]) -> Hierarchy:
+def hierarchy_of_paths(levels: Sequence[str], paths: Sequence[Sequence[str]]) -> Hierarchy:
     """Return the tree of all paths from the top to a leaf.
 
     Raises:
@@ -129,7 +143,9 @@ def hierarchy_of_groups(
     Raises:
         SchemaError: When a member is in two groups, or there is none.
     """
-    return _from_paths(levels, [(top, group, str(member)) for group, members in groups.items() for member in members])
+    return hierarchy_of_paths(
+        levels, [(top, group, str(member)) for group, members in groups.items() for member in members]
+    )
 
 
 def node_names(level: str) -> pl.Expr:
@@ -155,4 +171,4 @@ def hierarchy_of_network(network: pl.DataFrame, *, levels: Sequence[str] = NETWO
     paths = network.select(node_names(level).alias(level) for level in levels)
     if lacking := sum(paths.null_count().row(0)):
         raise SchemaError(f"{lacking} feeder(s) of the network lack an id; ingest ssen again with its lookup")
-    return _from_paths(levels, paths.rows())
+    return hierarchy_of_paths(levels, paths.rows())
