@@ -292,6 +292,9 @@ class RiskConfig(_Section):
     tail: Literal["exponential", "none"] = Field(
         "exponential", description="What lies above the highest quantile; none says that nothing does"
     )
+    winter_draws: int = Field(200, ge=20, le=5000, description="Resamples of a winter's weeks")
+    partitions: int = Field(10, ge=1, le=200, description="Random partitions of the homes into feeders, to judge on")
+    study_days: int = Field(3, ge=1, le=7, description="Days ahead that are judged")
 
 
 class TreeConfig(_Section):

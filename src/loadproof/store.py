@@ -253,6 +253,17 @@ class Store:
             }
         )
 
+    def write_table(self, folder: Path, name: str, frame: pl.DataFrame, facts: Mapping[str, Any]) -> None:
+        """Write a small table as Parquet, CSV and JSON, and the facts of its run, all or none."""
+        write_together(
+            {
+                folder / f"{name}.parquet": partial(write_parquet, frame),
+                folder / f"{name}.csv": frame.write_csv,
+                folder / f"{name}.json": frame.write_json,
+                folder / f"{name}_run.json": partial(_write_text, _as_json(facts)),
+            }
+        )
+
     def write_forecasts(self, path: Path, forecasts: pl.DataFrame) -> None:
         """Write one model's forecast table, whole or not at all."""
         _require(forecasts, FORECASTS, "a forecast table")

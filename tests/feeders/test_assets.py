@@ -89,4 +89,11 @@ def test_without_a_file_and_a_usual_kind_there_is_no_limit_and_an_unknown_kind_i
     assert limits_of({"f": "feeder"}).equals(pl.DataFrame(schema=LIMITS))
     with pytest.raises(ConfigError, match="there are: pole_100kva"):
         limits_of({"f": "feeder"}, usual="huge")
-    assert set(RATINGS) == {"pole_100kva", "ground_315kva", "ground_500kva", "ground_800kva", "ground_1000kva"}
+    assert set(RATINGS) == {
+        "pole_100kva",
+        "pole_200kva",
+        "ground_315kva",
+        "ground_500kva",
+        "ground_800kva",
+        "ground_1000kva",
+    }

@@ -2,14 +2,21 @@
 
 import datetime as dt
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.runner.made_stores import make_store
 
 from loadproof.config import ExperimentConfig, RiskConfig
 from loadproof.errors import ConfigError, SourceError
+from loadproof.feeders.headroom import HEADROOM
+from loadproof.feeders.risk_scores import RISK_SCORES
 from loadproof.ingestion.lcl import LCLIngestor
+from loadproof.records import read_record
+from loadproof.runner.feeders_headroom import HeadroomAsked, measure_headroom
+from loadproof.runner.feeders_reliability import study_reliability
 from loadproof.runner.feeders_risk import RiskAsked, risk
 from loadproof.runner.ingest import ingest
 from loadproof.runner.ssen import Remote, ingest_ssen
@@ -111,3 +118,46 @@ def test_of_a_real_excerpt_it_says_what_is_missing_and_concludes_nothing(name, s
 def test_houses_of_ukdale_are_no_feeder(lcl, tmp_path):
     with pytest.raises(ConfigError, match="take lcl or ssen"):
         risk(lcl, "ukdale", tmp_path, config=CONFIG, asked=RiskAsked("ridge", 48, at=dt.date(2013, 6, 1)))
+
+
+def test_a_what_if_says_so_and_raises_the_peaks(lcl, tmp_path):
+    asked = RiskAsked("persistence_ensemble", 48, usual="pole_100kva")
+    plain = risk(lcl, "lcl", tmp_path / "a", config=CONFIG, asked=asked)
+    added = replace(asked, added={"ev": 0.5, "heat_pump": 0.5})
+    done = risk(lcl, "lcl", tmp_path / "b", config=CONFIG, asked=added)
+    assert sum("a what-if: 50% of the homes" in note for note in done.notes) == 2
+    assert any("scenario EV_SPIKE" in note for note in done.notes)
+    before, after = ({row["entity_id"]: row["peak_kwh"] for row in each.rows} for each in (plain, done))
+    assert all(after[name] > kwh for name, kwh in before.items())
+
+
+def test_headroom_of_a_year_is_told_and_of_three_days_it_is_said_what_is_missing(lcl, ssen, tmp_path):
+    asked = HeadroomAsked(usual="pole_100kva", accept=(0.5,), entities=("pseudo:substation",))
+    year = make_store(tmp_path / "year", homes=8, days=364)
+    done = measure_headroom(year, "lcl", tmp_path, config=CONFIG, asked=asked)
+    assert {row["evs_fit"] for row in done.rows} == {8}  # eight homes under 100 kVA
+    assert pl.read_parquet(tmp_path / "headroom.parquet").schema == HEADROOM
+    with pytest.raises(ConfigError, match=r"nothing can be concluded: of 18 .* 0 winter week"):
+        measure_headroom(ssen, "ssen", tmp_path, config=CONFIG, asked=HeadroomAsked(usual="ground_500kva"))
+    with pytest.raises(ConfigError, match="has no readings"):
+        strange = HeadroomAsked(usual="pole_100kva", entities=("pseudo:77",))
+        measure_headroom(lcl, "lcl", tmp_path, config=CONFIG, asked=strange)
+    with pytest.raises(ConfigError, match=r"7 winter week.* are known, and 8 are wanted"):
+        measure_headroom(lcl, "lcl", tmp_path, config=CONFIG, asked=asked)
+
+
+def test_the_study_judges_models_beside_climatologies_on_the_same_half_hours(lcl, tmp_path):
+    config = ExperimentConfig(risk=RiskConfig(feeder_homes=4, partitions=1, study_days=1, min_reporting=0.5))
+    knobs = config.forecast.model_copy(update={"valid_from": dt.date(2013, 9, 15), "test_until": dt.date(2013, 11, 15)})
+    config = config.model_copy(update={"forecast": knobs})
+    done = study_reliability(lcl, "lcl", ["persistence_ensemble"], tmp_path, config=config)
+    scores = read_record(done.path).frame
+    assert scores.schema == RISK_SCORES
+    counts = scores.filter(metric="brier", days_ahead=1, percentile=0.95)
+    assert counts["n"].n_unique() == 1
+    assert "persistence_ensemble/none/exponential" in counts["subject"].to_list()
+    first = done.path.read_bytes()
+    study_reliability(lcl, "lcl", ["persistence_ensemble"], tmp_path, config=config)
+    assert done.path.read_bytes() == first
+    with pytest.raises(ConfigError, match="groups of homes; take lcl"):
+        study_reliability(lcl, "ssen", ["ridge"], tmp_path, config=config)

@@ -51,6 +51,7 @@ ASSET_COLUMNS: Final = Rating._fields
 
 RATINGS: Final[Mapping[str, Rating]] = {
     "pole_100kva": Rating(fuse_a=200, transformer_kva=100),
+    "pole_200kva": Rating(fuse_a=315, transformer_kva=200),
     "ground_315kva": Rating(fuse_a=315, transformer_kva=315),
     "ground_500kva": Rating(fuse_a=400, transformer_kva=500),
     "ground_800kva": Rating(fuse_a=400, transformer_kva=800),

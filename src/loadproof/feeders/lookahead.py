@@ -17,14 +17,14 @@ from loadproof.features.windows import Inputs, Split, cut_windows, split_by_time
 from loadproof.feeders.loads import Loads, widen
 from loadproof.forecaster import Forecast, Forecaster, make_forecast
 
-__all__ = ["MIN_OBSERVED_MINS", "Ahead", "look_ahead"]
+__all__ = ["MIN_OBSERVED_MINS", "Ahead", "enough_to_learn", "look_ahead", "past_windows"]
 
 MIN_OBSERVED_MINS: Final = 24 * 60
 """A feeder needs a day's worth of readings, in whatever pieces."""
 
 _WINDOWS_AT_ONCE: Final = 8192
-_LEAST_TO_CALIBRATE: Final = 100
-"""So many windows at least are needed to hold bands to their levels; with fewer they stay as forecast."""
+_LEAST_TO_LEARN: Final = 56
+"""So many windows at least are needed to fit on, and so many to calibrate on."""
 
 
 class Ahead(NamedTuple):
@@ -57,27 +57,24 @@ def _some(panel: Panel, windows: int, days: int, rng: np.random.Generator) -> Pa
     return replace(panel, entities=panel.entities[rows], energy_kwh=panel.energy_kwh[rows])
 
 
-def _fit(
-    forecaster: Forecaster, panel: Panel, t0: np.datetime64, knobs: ForecastConfig, risk: RiskConfig,
-    rng: np.random.Generator,
-) -> Calibration | None:  # fmt: skip
-    """Fit on the windows before ``t0`` and return what calibrates the bands; None with too few windows for that."""
-    end = as_datetime(t0)
+def past_windows(
+    loads: Loads, t0: np.datetime64, *, knobs: ForecastConfig, risk: RiskConfig, rng: np.random.Generator
+) -> Split:
+    """Return the windows before ``t0`` that a forecaster is fitted and calibrated on; of random feeders where many."""
+    panel, end = loads.panel, as_datetime(t0)
     first = as_datetime(t0 - np.timedelta64(risk.learn_days, "D"))
     windows = cut_windows(
         _some(panel, risk.learn_windows, risk.learn_days, rng), context_steps=knobs.context_steps,
         horizon_steps=knobs.horizon_steps, origins=local_midnights(first, end), data_lag_steps=knobs.data_lag_steps,
         min_observed=MIN_OBSERVED_MINS // panel.interval_mins,
     )  # fmt: skip
-    middle = t0 - np.timedelta64(risk.valid_days, "D")
-    split: Split = split_by_time(windows, valid_from=as_datetime(middle), test_from=end)
-    forecaster.fit(split.train, split.valid, rng=rng)
-    valid = split.valid
-    if len(valid) < _LEAST_TO_CALIBRATE:
-        return None
-    return calibrate(
-        forecaster.predict(valid.inputs), valid.inputs, valid.truth_kwh, knobs=CalibrationConfig(kind="static")
-    )
+    middle = as_datetime(t0 - np.timedelta64(risk.valid_days, "D"))
+    return split_by_time(windows, valid_from=middle, test_from=end)
+
+
+def enough_to_learn(split: Split) -> bool:
+    """Return whether a forecaster that learns can be fitted and calibrated on these windows."""
+    return min(len(split.train), len(split.valid)) >= _LEAST_TO_LEARN
 
 
 def _in_parts(inputs: Inputs) -> Iterator[Inputs]:
@@ -97,16 +94,11 @@ def _predict(forecaster: Forecaster, calibration: Calibration | None, inputs: In
     return Forecast(quantiles, first.levels, mean, how, first.hows)
 
 
-def look_ahead(
-    loads: Loads, t0: np.datetime64, forecaster: Forecaster, *, knobs: ForecastConfig, risk: RiskConfig,
-    rng: np.random.Generator,
-) -> Ahead:  # fmt: skip
-    """Return the forecast of all that have a day's worth of readings, from what was published by ``t0``.
-
-    Where loads are scaled up from the devices that reported, the bands hold that error too.
+def _able(loads: Loads, t0: np.datetime64, knobs: ForecastConfig) -> Inputs:
+    """Return the window of each entity with a day's worth of readings.
 
     Raises:
-        ConfigError: When nobody has enough, with what is missing.
+        ConfigError: When there is none, with what is missing.
     """
     panel, least = loads.panel, MIN_OBSERVED_MINS // loads.panel.interval_mins
     inputs = cut_windows(
@@ -116,14 +108,49 @@ def look_ahead(
     if not len(inputs):
         published = panel.count(panel.steps_to(t0.reshape(1)) - knobs.context_steps, knobs.context_steps)
         raise ConfigError(_nothing(loads, t0, published, least, knobs.context_steps))
-    calibration = _fit(forecaster, panel, t0, knobs, risk, rng)
-    forecast = _predict(forecaster, calibration, inputs)
-    notes = [] if calibration else ["too few past windows to calibrate the bands, which are as the model tells them"]
+    return inputs
+
+
+def look_ahead(
+    loads: Loads, t0: np.datetime64, forecaster: Forecaster, past: Split, *, knobs: ForecastConfig, learns: bool,
+    rng: np.random.Generator,
+) -> Ahead:  # fmt: skip
+    """Return the forecast of all that have a day's worth of readings, from what was published by ``t0``.
+
+    The bands of a forecaster that learns are calibrated, following what was published; others stay as they are. Where
+    loads are scaled up from the devices that reported, the bands hold that error too.
+
+    Args:
+        loads: Feeders and substations.
+        t0: From when.
+        forecaster: Unfitted.
+        past: What it is fitted and calibrated on.
+        knobs: Context, horizon and lag.
+        learns: Whether it learns anything.
+        rng: Of the fit.
+
+    Raises:
+        ConfigError: When nobody has enough, with what is missing; or there is too little to learn.
+    """
+    inputs = _able(loads, t0, knobs)
+    if learns and not enough_to_learn(past):
+        raise ConfigError(
+            f"{forecaster.name} has {len(past.train)} windows to learn from and {len(past.valid)} to be calibrated on, "
+            f"and wants {_LEAST_TO_LEARN} of each; take persistence_ensemble, or ingest more days"
+        )
+    forecaster.fit(past.train, past.valid, rng=rng)
+    calibration = None
+    if learns:
+        block = past.valid
+        told = forecaster.predict(block.inputs)
+        calibration = calibrate(told, block.inputs, block.truth_kwh, knobs=CalibrationConfig(kind="adaptive"))
+    forecast, notes = _predict(forecaster, calibration, inputs), []
     if errors := {name: value for name, value in loads.relative_se.items() if value > 0}:
         relative = np.array([errors.get(name, 0.0) for name in inputs.entity.tolist()])  # (N,)
         wide = widen(forecast.quantiles_kwh, forecast.levels, relative)
         forecast = make_forecast(wide, forecast.levels, forecast.mean_kwh, how=forecast.how, hows=forecast.hows)
-        middle = float(np.median(relative))
-        notes.append(f"scaling up to all devices adds a standard error of {middle:.1%} of the load, in the middle")
+        notes.append(
+            f"scaling up to all devices adds a standard error of {np.median(relative):.1%} of the load, median"
+        )
     able = set(inputs.entity.tolist())
-    return Ahead(forecast, inputs, [name for name in panel.entities.tolist() if name not in able], notes)
+    return Ahead(forecast, inputs, [name for name in loads.panel.entities.tolist() if name not in able], notes)

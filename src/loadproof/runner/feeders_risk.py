@@ -14,17 +14,23 @@ from loadproof.features.calendar import Moment, to_instant
 from loadproof.features.selection import as_datetime
 from loadproof.feeders.aggregate import ScaleUp
 from loadproof.feeders.assets import Assets, BadRow, limits_of, read_assets
+from loadproof.feeders.devices import DEVICES, Device, add_devices
 from loadproof.feeders.loads import Loads, last_common_end, network_loads, power_factors, pseudo_loads, read_between
-from loadproof.feeders.lookahead import Ahead, look_ahead
+from loadproof.feeders.lookahead import Ahead, enough_to_learn, look_ahead, past_windows
 from loadproof.feeders.risk import Risk, risk_of_quantiles
 from loadproof.forecaster import forecast_table
 from loadproof.runner.blocks import data_facts
-from loadproof.runner.forecasters import builder_of
+from loadproof.runner.forecasters import AT_ONCE, builder_of
 from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
 
-__all__ = ["RiskAsked", "RiskReport", "read_loads", "risk"]
+__all__ = ["RiskAsked", "RiskReport", "end_of", "read_asset_file", "read_loads", "risk"]
+
+DEFAULT_MODELS: Final = ("ridge", "persistence_ensemble")
+"""The best in the study of probabilities (docs/results/feeder_risk.md), and what needs no past to learn from."""
+
+DEVICE_WORDS: Final[dict[Device, str]] = {"ev": "an electric car", "heat_pump": "a heat pump"}
 
 SHOWN: Final = 50
 """Rows that the report carries; the tables at rest hold all."""
@@ -32,15 +38,18 @@ SHOWN: Final = 50
 
 @dataclass(frozen=True)
 class RiskAsked:
-    """What is asked of a risk run, besides the config's knobs."""
+    """What is asked of a risk run, besides the config's knobs; ``DEFAULT_MODELS`` stand in for no model.
 
-    model: str
+    ``added`` is a what-if: which share of homes had such a device all along.
+    """
+
+    model: str | None
     horizon_steps: int
     at: Moment | None = None
     assets: Path | None = None
     usual: str | None = None
     scale: ScaleUp = "as_reported"
-    added: Mapping[str, float] = field(default_factory=dict)
+    added: Mapping[Device, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,34 +75,52 @@ def risk(store: Store, dataset: Dataset, output_dir: Path, *, config: Experiment
         ConfigError: If there is too little to say anything, and what is missing; or no one has a limit.
         SourceError: If the assets file cannot be read.
     """
-    builder = builder_of(asked.model)
+    if asked.model is not None:
+        builder_of(asked.model)  # a wrong name is refused before anything is read
     knobs = config.forecast.model_copy(update={"horizon_steps": asked.horizon_steps})
     config = config.model_copy(update={"forecast": knobs})
-    assets = _read_assets(asked.assets)
-    t0 = _t0(store, dataset, asked.at)
+    assets = read_asset_file(asked.assets)
+    t0 = end_of(store, dataset, asked.at)
     loads = read_loads(store, dataset, t0, config=config, scale=asked.scale)
-    ahead = look_ahead(
-        loads, to_instant(t0), builder(config), knobs=config.forecast, risk=config.risk,
-        rng=rng_for(config.seed, f"feeders/{asked.model}"),
-    )  # fmt: skip
+    if asked.added:
+        loads = add_devices(loads, asked.added, rng=rng_for(config.seed, "feeders/devices"))
+    model, ahead = _look_ahead(loads, t0, asked.model, config)
     named = {name: loads.levels[name] for name in ahead.inputs.entity.tolist()}
     factors = power_factors(store.scan_readings(dataset)) if dataset == "ssen" else {}
     limits = limits_of(
         named, assets=assets, usual=asked.usual, power_factors=factors, cyclic_ratio=config.risk.cyclic_ratio,
         interval_mins=loads.panel.interval_mins,
     )  # fmt: skip
-    found = risk_of_quantiles(ahead.forecast, ahead.inputs, limits, named, model=asked.model, tail=config.risk.tail)
+    found = risk_of_quantiles(ahead.forecast, ahead.inputs, limits, named, model=model, tail=config.risk.tail)
     notes = [*_said_of(dataset, loads, asked, len(factors)), *ahead.notes]
-    _write(store, dataset, output_dir, found, ahead, asked, config, t0, notes)
+    if asked.model is None and model not in DEFAULT_MODELS[:1]:
+        notes.append(f"{model} forecast, for {DEFAULT_MODELS[0]} has too few past windows to learn from")
+    _write(store, dataset, output_dir, found, ahead, model, asked, config, t0, notes)
     counts = Counter(named.values())
     return RiskReport(
-        dataset, asked.model, t0, counts["feeder"], counts["substation"], ahead.left_out, assets.bad if assets else (),
+        dataset, model, t0, counts["feeder"], counts["substation"], ahead.left_out, assets.bad if assets else (),
         notes, found.ranked.head(SHOWN).rows(named=True), output_dir,
     )  # fmt: skip
 
 
-def read_loads(store: Store, dataset: Dataset, t0: dt.datetime, *, config: ExperimentConfig, scale: ScaleUp) -> Loads:
-    """Return what feeders and substations used before ``t0``, as far back as a forecaster learns.
+def _look_ahead(loads: Loads, t0: dt.datetime, model: str | None, config: ExperimentConfig) -> tuple[str, Ahead]:
+    instant = to_instant(t0)
+    past = past_windows(
+        loads, instant, knobs=config.forecast, risk=config.risk, rng=rng_for(config.seed, "feeders/past")
+    )
+    name = model or DEFAULT_MODELS[0 if enough_to_learn(past) else 1]
+    ahead = look_ahead(
+        loads, instant, builder_of(name)(config), past, knobs=config.forecast, learns=name not in AT_ONCE,
+        rng=rng_for(config.seed, f"feeders/{name}"),
+    )  # fmt: skip
+    return name, ahead
+
+
+def read_loads(
+    store: Store, dataset: Dataset, t0: dt.datetime, *, config: ExperimentConfig, scale: ScaleUp,
+    days: int | None = None,
+) -> Loads:  # fmt: skip
+    """Return what feeders and substations used in so many days before ``t0``; by default what a forecaster learns from.
 
     Raises:
         ConfigError: If the dataset has no feeders and makes none, or too few homes.
@@ -103,7 +130,8 @@ def read_loads(store: Store, dataset: Dataset, t0: dt.datetime, *, config: Exper
             "ukdale is single houses of different years, of which no feeder can be made; take lcl or ssen"
         )
     knobs = config.risk
-    back = dt.timedelta(days=knobs.learn_days, minutes=30 * config.forecast.context_steps)
+    learnt = dt.timedelta(days=knobs.learn_days, minutes=30 * config.forecast.context_steps)
+    back = learnt if days is None else dt.timedelta(days=days)
     readings = read_between(store.scan_readings(dataset), t0 - back, t0)
     if dataset == "lcl":
         return pseudo_loads(
@@ -116,7 +144,12 @@ def read_loads(store: Store, dataset: Dataset, t0: dt.datetime, *, config: Exper
     )  # fmt: skip
 
 
-def _t0(store: Store, dataset: Dataset, at: Moment | None) -> dt.datetime:
+def end_of(store: Store, dataset: Dataset, at: Moment | None) -> dt.datetime:
+    """Return the instant that was named, else the end of what most have reported.
+
+    Raises:
+        ConfigError: If there is no reading.
+    """
     if at is not None:
         return as_datetime(to_instant(at))
     end = last_common_end(store.scan_readings(dataset))
@@ -125,7 +158,13 @@ def _t0(store: Store, dataset: Dataset, at: Moment | None) -> dt.datetime:
     return end
 
 
-def _read_assets(path: Path | None) -> Assets | None:
+def read_asset_file(path: Path | None) -> Assets | None:
+    """Return the ratings of an assets file, None of none.
+
+    Raises:
+        ConfigError: If nothing in it is sound.
+        SourceError: If it cannot be read.
+    """
     if path is None:
         return None
     try:
@@ -141,25 +180,28 @@ def _said_of(dataset: Dataset, loads: Loads, asked: RiskAsked, measured: int) ->
         said.append("the feeders are random groups of real homes, and the ratings those of no real feeder")
     if dataset == "ssen" and loads.scaled_by == "as_reported":
         shares = sorted(loads.reported_share.values())
-        share = f"in the middle feeder {shares[len(shares) // 2]:.0%} of the MPANs" if shares else "an unknown share"
-        said.append(f"loads are those of the smart meters that reported, {share}, so that risk is understated")
+        part = f"in the middle feeder {shares[len(shares) // 2]:.0%} of the MPANs" if shares else "an unknown share"
+        said.append(f"loads are those of the smart meters that reported, {part}, so that risk is understated")
     if dataset == "ssen":
         said.append(f"the power factor of {measured} feeder(s) is measured, of the others it is 0.95")
+    for device, share in sorted(asked.added.items()):
+        said.append(
+            f"a what-if: {share:.0%} of the homes have had {DEVICE_WORDS[device]} all along, drawn and shaped by the "
+            f"scenario {DEVICES[device]}"
+        )
     if asked.usual is not None:
         said.append(f"ratings that no assets file gives are those usual of {asked.usual}, by practice")
     return said
 
 
 def _write(
-    store: Store, dataset: Dataset, folder: Path, found: Risk, ahead: Ahead, asked: RiskAsked,
+    store: Store, dataset: Dataset, folder: Path, found: Risk, ahead: Ahead, model: str, asked: RiskAsked,
     config: ExperimentConfig, t0: dt.datetime, notes: Sequence[str],
 ) -> None:  # fmt: skip
     facts = {
-        "dataset": dataset, "model": asked.model, "t0_utc": t0.isoformat(), "horizon_steps": asked.horizon_steps,
+        "dataset": dataset, "model": model, "t0_utc": t0.isoformat(), "horizon_steps": asked.horizon_steps,
         "risk": config.risk.model_dump(mode="json"), "usual": asked.usual, "scale": asked.scale,
         "assets": None if asked.assets is None else asked.assets.name, "added": dict(asked.added),
         "seed": config.seed, "loadproof_version": __version__, "notes": list(notes), **data_facts(store, dataset),
     }  # fmt: skip
-    store.write_risk(
-        folder, found.ranked, found.steps, forecast_table(asked.model, ahead.forecast, ahead.inputs), facts
-    )
+    store.write_risk(folder, found.ranked, found.steps, forecast_table(model, ahead.forecast, ahead.inputs), facts)
