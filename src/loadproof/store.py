@@ -236,9 +236,10 @@ class Store:
         return pl.read_parquet(path) if path.is_file() else None
 
     def write_risk(
-        self, folder: Path, ranked: pl.DataFrame, steps: pl.DataFrame, forecasts: pl.DataFrame, facts: Mapping[str, Any]
-    ) -> None:
-        """Write a ranked risk (Parquet, CSV, JSON), its half hours, its forecasts and its facts, all or none."""
+        self, folder: Path, ranked: pl.DataFrame, steps: pl.DataFrame, forecasts: pl.DataFrame, recent: pl.DataFrame,
+        facts: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        """Write a ranked risk (Parquet, CSV, JSON), half hours, forecasts, what came before and facts, all or none."""
         _require(ranked, RISK, "a table of risk")
         _require(steps, RISK_STEPS, "a table of risk per half hour")
         _require(forecasts, FORECASTS, "a forecast table")
@@ -249,9 +250,20 @@ class Store:
                 folder / "risk.json": ranked.write_json,
                 folder / "risk_half_hours.parquet": partial(write_parquet, steps),
                 folder / "risk_forecasts.parquet": partial(write_parquet, forecasts),
+                folder / "risk_recent.parquet": partial(write_parquet, recent),
                 folder / "risk_run.json": partial(_write_text, _as_json(facts)),
             }
         )
+
+    def read_risk(self, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, dict[str, Any]] | None:
+        """Return the ranking of a folder, its forecasts, what came before, and its facts; None where there is none."""
+        facts = self.read_json(folder / "risk_run.json")
+        if facts is None:
+            return None
+        ranked, forecasts, recent = (
+            pl.read_parquet(folder / f"{name}.parquet") for name in ("risk", "risk_forecasts", "risk_recent")
+        )
+        return ranked, forecasts, recent, facts
 
     def write_table(self, folder: Path, name: str, frame: pl.DataFrame, facts: Mapping[str, Any]) -> None:
         """Write a small table as Parquet, CSV and JSON, and the facts of its run, all or none."""

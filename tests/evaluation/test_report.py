@@ -22,7 +22,8 @@ from loadproof.evaluation.report_words import DATASETS, REASONS, count_words, fi
 from loadproof.schema import FORECASTS, METRICS, Dataset, Reason
 
 VOID = {"meta", "wbr", "br", "link", "img", "input", "hr"}
-ANCHORS = ["summary", "ingest", "coverage", "typical", "forecasts", "metrics", "models", "calibration", "errors"]
+ANCHORS = ["summary", "ingest", "coverage", "typical", "forecasts", "metrics", "models", "calibration", "errors",
+           "feeders"]  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -258,6 +259,7 @@ def test_a_page_of_nothing_says_what_each_chapter_lacks(empty):
         "it cannot say how good the forecasts are",
         "it cannot say whether the bands hold what they promise",
         "it cannot say at what times the errors happen",
+        "it holds no feeder against a limit",
         "No version, seed or data hash was recorded",
     ):
         assert lack in text

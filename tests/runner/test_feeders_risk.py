@@ -161,3 +161,16 @@ def test_the_study_judges_models_beside_climatologies_on_the_same_half_hours(lcl
     assert done.path.read_bytes() == first
     with pytest.raises(ConfigError, match="groups of homes; take lcl"):
         study_reliability(lcl, "ssen", ["ridge"], tmp_path, config=config)
+
+
+def test_a_run_is_read_back_for_the_report_with_its_tree_and_the_days_before(lcl, tmp_path):
+    asked = RiskAsked("persistence_ensemble", 48, usual="pole_100kva")
+    risk(lcl, "lcl", tmp_path, config=CONFIG, asked=asked)
+    found = lcl.read_risk(tmp_path)
+    assert found is not None
+    ranked, forecasts, recent, facts = found
+    assert facts["tree"] == {"pseudo:substation": ["pseudo:4:00", "pseudo:4:01"]}
+    assert set(recent["entity_id"]) == set(ranked["entity_id"]) == set(forecasts["entity_id"])
+    assert recent["ts_utc"].max() < ranked["t0_utc"][0]
+    assert recent.height <= 3 * 96
+    assert lcl.read_risk(tmp_path / "nowhere") is None

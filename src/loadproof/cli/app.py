@@ -112,6 +112,9 @@ def report_command(
     report_path: Annotated[
         Path | None, typer.Option("--report", help="The page to write; default: report.html in --output-dir.")
     ] = None,
+    risk_dir: Annotated[
+        Path | None, typer.Option("--risk", help="Folder of 'feeders risk'; default: feeders in --output-dir.")
+    ] = None,
 ) -> None:
     """Write the HTML report on what was ingested and forecast.
 
@@ -120,7 +123,7 @@ def report_command(
     from loadproof.runner.report import report  # brings the drawing library, a second that no other command waits for
 
     store = Store(processed_root)
-    path = report(store, dataset, output_dir, report_path or output_dir / "report.html")
+    path = report(store, dataset, output_dir, report_path or output_dir / "report.html", risk_dir=risk_dir)
     rows = store.overall_metrics(output_dir)
     if rows:
         show_metrics(rows)

@@ -28,7 +28,7 @@ def _chance(value: float) -> str:
 
 
 def _local(moment: dt.datetime) -> str:
-    return f"{moment.astimezone(ZoneInfo(UK_ZONE)):%a %d %b %H:%M}"
+    return f"{moment.astimezone(ZoneInfo(UK_ZONE)):%a %H:%M}"
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from loadproof.evaluation.aggregates_forecasts import cut_fan, list_models, scor
 from loadproof.evaluation.aggregates_scores import overall, pick_level, rank_models
 from loadproof.evaluation.report_chapters import summary_chapter
 from loadproof.evaluation.report_chapters_alerts import Alerts, alerts_chapter
+from loadproof.evaluation.report_chapters_feeders import RiskContent, feeders_chapter
 from loadproof.evaluation.report_chapters_ingest import ingest_chapter
 from loadproof.evaluation.report_chapters_load import coverage_chapter, typical_chapter
 from loadproof.evaluation.report_chapters_models import Beside, models_chapter
@@ -40,6 +41,7 @@ class ReportContent:
         forecasts: Columns of ``FORECASTS``.
         metrics: Columns of ``METRICS``.
         alerts: What a detector told.
+        risk: What a run of ``feeders risk`` left behind.
         provenance: Names and values to show as they are: version, seed, data hashes.
     """
 
@@ -49,6 +51,7 @@ class ReportContent:
     metrics: pl.DataFrame | None = None
     alerts: Alerts | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    risk: RiskContent | None = None
 
 
 def _best_models(metrics: pl.DataFrame) -> list[tuple[str, str]]:
@@ -131,6 +134,7 @@ def build_report(content: ReportContent) -> str:
         calibration_chapter(metrics),
         errors_chapter(metrics),
         alerts_chapter(content.alerts),
+        feeders_chapter(content.risk),
     ]
     footer = tag("p", "Made by loadproof. This page is one file: it loads nothing and sends nothing.")
     return page("loadproof report", chapters, footer)

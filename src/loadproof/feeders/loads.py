@@ -23,6 +23,8 @@ __all__ = [
     "power_factors",
     "pseudo_loads",
     "read_between",
+    "recent_loads",
+    "tree_at_risk",
     "widen",
 ]
 
@@ -31,6 +33,8 @@ PSEUDO_SUBSTATION: Final = "pseudo:substation"
 _SUBSTATION: Final = "secondary_substation"
 
 _STEPS_A_DAY: Final = 48
+_SUBSTATIONS_SHOWN: Final = 8
+_FEEDERS_SHOWN: Final = 12
 _RECENT_DAYS: Final = 28
 """A home that reported little of so many days before ``t0`` is in no pseudo-feeder."""
 
@@ -213,3 +217,30 @@ def widen(
     bell = np.array([NormalDist().inv_cdf(level) for level in levels])  # (Q,)
     error = bell * relative_se[:, None, None] * median  # (N, H, Q)
     return np.asarray(np.maximum(median + np.sign(bell) * np.hypot(away, error), 0))
+
+
+def tree_at_risk(loads: Loads, ranked: Sequence[str]) -> dict[str, list[str]]:
+    """Return the substations of the entities that stand first in rank, each with its feeders, in that order."""
+    feeders_of = {name: list(below) for name, below in loads.members.items() if loads.levels.get(name) == "substation"}
+    above = {feeder: name for name, below in feeders_of.items() for feeder in below}
+    first = dict.fromkeys(name if name in feeders_of else above.get(name) for name in ranked)
+    return {name: feeders_of[name][:_FEEDERS_SHOWN] for name in [*filter(None, first)][:_SUBSTATIONS_SHOWN]}
+
+
+def recent_loads(loads: Loads, entities: Sequence[str], t0: dt.datetime) -> pl.DataFrame:
+    """Return ``entity_id, ts_utc, energy_kwh`` of some entities in the two days before ``t0``, by entity and time."""
+    panel = loads.panel
+    end = int(panel.steps_to(np.array([t0.replace(tzinfo=None)], dtype="datetime64[us]"))[0])
+    steps = np.arange(max(end - 2 * _STEPS_A_DAY, 0), max(min(end, panel.energy_kwh.shape[1]), 0))
+    rows = np.flatnonzero(np.isin(panel.entities, np.asarray(entities)))
+    ts = panel.start + steps * np.timedelta64(panel.interval_mins, "m")
+    kwh = panel.energy_kwh[np.ix_(rows, steps)]
+    frame = pl.DataFrame(
+        {
+            "entity_id": np.repeat(panel.entities[rows], len(steps)),
+            "ts_utc": pl.Series(np.tile(ts, len(rows)).astype("datetime64[us]")).dt.replace_time_zone("UTC"),
+            "energy_kwh": kwh.ravel(),
+        },
+        schema_overrides={"entity_id": pl.String},
+    )
+    return frame.filter(pl.col("energy_kwh").is_not_nan())

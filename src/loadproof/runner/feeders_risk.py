@@ -15,7 +15,16 @@ from loadproof.features.selection import as_datetime
 from loadproof.feeders.aggregate import ScaleUp
 from loadproof.feeders.assets import Assets, BadRow, limits_of, read_assets
 from loadproof.feeders.devices import DEVICES, Device, add_devices
-from loadproof.feeders.loads import Loads, last_common_end, network_loads, power_factors, pseudo_loads, read_between
+from loadproof.feeders.loads import (
+    Loads,
+    last_common_end,
+    network_loads,
+    power_factors,
+    pseudo_loads,
+    read_between,
+    recent_loads,
+    tree_at_risk,
+)
 from loadproof.feeders.lookahead import Ahead, enough_to_learn, look_ahead, past_windows
 from loadproof.feeders.risk import Risk, risk_of_quantiles
 from loadproof.forecaster import forecast_table
@@ -95,7 +104,7 @@ def risk(store: Store, dataset: Dataset, output_dir: Path, *, config: Experiment
     notes = [*_said_of(dataset, loads, asked, len(factors)), *ahead.notes]
     if asked.model is None and model not in DEFAULT_MODELS[:1]:
         notes.append(f"{model} forecast, for {DEFAULT_MODELS[0]} has too few past windows to learn from")
-    _write(store, dataset, output_dir, found, ahead, model, asked, config, t0, notes)
+    _write(store, dataset, output_dir, loads, found, ahead, model, asked, config, t0, notes)
     counts = Counter(named.values())
     return RiskReport(
         dataset, model, t0, counts["feeder"], counts["substation"], ahead.left_out, assets.bad if assets else (),
@@ -195,13 +204,16 @@ def _said_of(dataset: Dataset, loads: Loads, asked: RiskAsked, measured: int) ->
 
 
 def _write(
-    store: Store, dataset: Dataset, folder: Path, found: Risk, ahead: Ahead, model: str, asked: RiskAsked,
-    config: ExperimentConfig, t0: dt.datetime, notes: Sequence[str],
+    store: Store, dataset: Dataset, folder: Path, loads: Loads, found: Risk, ahead: Ahead, model: str,
+    asked: RiskAsked, config: ExperimentConfig, t0: dt.datetime, notes: Sequence[str],
 ) -> None:  # fmt: skip
     facts = {
         "dataset": dataset, "model": model, "t0_utc": t0.isoformat(), "horizon_steps": asked.horizon_steps,
         "risk": config.risk.model_dump(mode="json"), "usual": asked.usual, "scale": asked.scale,
         "assets": None if asked.assets is None else asked.assets.name, "added": dict(asked.added),
-        "seed": config.seed, "loadproof_version": __version__, "notes": list(notes), **data_facts(store, dataset),
+        "seed": config.seed, "loadproof_version": __version__, "notes": list(notes),
+        "tree": tree_at_risk(loads, found.ranked["entity_id"].head(SHOWN).to_list()), **data_facts(store, dataset),
     }  # fmt: skip
-    store.write_risk(folder, found.ranked, found.steps, forecast_table(model, ahead.forecast, ahead.inputs), facts)
+    table = forecast_table(model, ahead.forecast, ahead.inputs)
+    recent = recent_loads(loads, found.ranked["entity_id"].head(SHOWN).to_list(), t0)
+    store.write_risk(folder, found.ranked, found.steps, table, recent, facts)

@@ -9,6 +9,7 @@ from loadproof.anomaly.watch import alerts_to_show
 from loadproof.errors import SchemaError
 from loadproof.evaluation.report import ReportContent, build_report
 from loadproof.evaluation.report_chapters_alerts import Alerts
+from loadproof.evaluation.report_chapters_feeders import RiskContent
 from loadproof.features.selection import read_panel
 from loadproof.runner.blocks import data_facts
 from loadproof.runner.detectors import DEFAULT_DETECTOR
@@ -19,6 +20,7 @@ __all__ = ["report"]
 
 logger = logging.getLogger(__name__)
 
+
 _SHOWN = {
     "loadproof_version": "loadproof",
     "mode": "input",
@@ -28,8 +30,11 @@ _SHOWN = {
 }
 
 
-def report(store: Store, dataset: Dataset, output_dir: Path, path: Path) -> Path:
-    """Write the report on whatever of the run is there; what is not says so in its chapter. Return ``path``."""
+def report(store: Store, dataset: Dataset, output_dir: Path, path: Path, *, risk_dir: Path | None = None) -> Path:
+    """Write the report on whatever of the run is there; what is not says so in its chapter. Return ``path``.
+
+    ``risk_dir`` is the folder of a run of ``feeders risk``; ``feeders`` in ``output_dir`` by default.
+    """
     found = {name: store.read_summary(name) for name in (dataset, *get_args(Dataset))}
     run = store.read_json(output_dir / "run.json") or {}
     if not any(found.values()) and not run:
@@ -41,6 +46,7 @@ def report(store: Store, dataset: Dataset, output_dir: Path, path: Path) -> Path
         metrics=store.read_metrics(output_dir),
         alerts=_alerts(store, dataset, output_dir) if found[dataset] else None,
         provenance={label: str(run[key]) for key, label in _SHOWN.items() if key in run},
+        risk=_risk(store, risk_dir or output_dir / "feeders"),
     )
     store.write_text(path, build_report(content))
     return path
@@ -67,3 +73,8 @@ def _alerts(store: Store, dataset: Dataset, output_dir: Path) -> Alerts | None:
     panel = read_panel(store.scan_readings(dataset), entities=names, since=since, until=until)
     steps = list(pictures(panel, shown)) if panel is not None else []
     return Alerts(table, facts, shown if steps else (), steps, others)
+
+
+def _risk(store: Store, folder: Path) -> RiskContent | None:
+    found = store.read_risk(folder)
+    return RiskContent(*found) if found else None

@@ -49,6 +49,7 @@
         truth: { color: token("truth"), strokeWidth: 1.4, strokeJoin: "round" },
         gap: { color: token("gap"), opacity: 0.28 },
         alert: { color: token("warn"), opacity: 0.2 },
+        limit: { color: token("warn"), strokeWidth: 2 },
         origin: { color: soft, strokeWidth: 1.2, strokeDash: [3, 3] },
         ideal: { color: soft, strokeWidth: 1.2, strokeDash: [4, 4] },
         edge: { color: soft, strokeWidth: 0.8, strokeOpacity: 0.55 },
@@ -65,7 +66,7 @@
   const fitted = ({ spec }) => {
     const from = spec.usermeta && spec.usermeta.narrow_from;
     if (!from || !narrow.matches) return spec;
-    const kept = (rows) => rows.filter((row) => (row.until || row.t) >= from).map((row) => (row.t < from ? { ...row, t: from } : row));
+    const kept = (rows) => rows.filter((row) => !row.t || (row.until || row.t) >= from).map((row) => (row.t < from ? { ...row, t: from } : row));
     return { ...spec, datasets: Object.fromEntries(Object.entries(spec.datasets).map(([name, rows]) => [name, kept(rows)])) };
   };
 
