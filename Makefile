@@ -36,7 +36,7 @@ run: $(INSTALLED)
 	  --output-dir $(RUN)/forecast --detector physical --detector sub_pca
 	$(BIN)/loadproof backtest --dataset lcl --use-samples --config params.yaml --records $(RUN)/board
 	$(BIN)/loadproof feeders risk --dataset lcl --use-samples --config params.yaml --processed-root $(RUN)/processed \
-	  --feeder-homes 4 --rating pole_100kva --output-dir $(RUN)/forecast/feeders
+	  --rating pole_100kva --output-dir $(RUN)/forecast/feeders
 	$(BIN)/loadproof report --processed-root $(RUN)/processed --output-dir $(RUN)/forecast --report $(RUN)/report.html
 
 test: $(INSTALLED)
