@@ -23,7 +23,7 @@ from loadproof.schema import FORECASTS, METRICS, Dataset, Reason
 
 VOID = {"meta", "wbr", "br", "link", "img", "input", "hr"}
 ANCHORS = ["summary", "ingest", "coverage", "typical", "forecasts", "metrics", "models", "calibration", "errors",
-           "feeders"]  # fmt: skip
+           "alerts", "feeders"]  # fmt: skip
 
 
 class Page(HTMLParser):
