@@ -23,6 +23,7 @@ __all__ = [
     "PatchTSTConfig",
     "RidgeConfig",
     "RiskConfig",
+    "SelfPlayConfig",
     "StatisticalConfig",
     "TreeConfig",
     "build_section",
@@ -179,6 +180,43 @@ class AutoencoderConfig(_Section):
     patience: int = Field(4, ge=1, le=1000, description="Epochs without a better validation loss before the end")
 
 
+class SelfPlayConfig(_Section):
+    """The loop: how much is real, how much is proposed, and by what rule. The network is the patchtst section's."""
+
+    warm_updates: int = Field(2000, ge=1, le=1_000_000, description="Updates on real days before the play begins")
+    reference_updates: int = Field(
+        1000, ge=1, le=1_000_000, description="Updates of the reference on uniform scenarios, after as many real ones"
+    )
+    reference_share: float = Field(
+        0.3, gt=0, lt=1, description="Share of the training homes that the reference learns from, and nobody else"
+    )
+    episodes: int = Field(250, ge=1, le=100_000, description="Rounds of proposing, solving, verifying and learning")
+    updates: int = Field(4, ge=1, le=1000, description="Updates in an episode")
+    scenarios: int = Field(8, ge=1, le=1000, description="Scenarios in an episode")
+    homes: int = Field(16, ge=1, le=1000, description="Homes that each is played on, all on one night")
+    real_windows: int = Field(96, ge=2, le=65_536, description="Real windows in an update")
+    scenario_windows: int = Field(32, ge=1, le=65_536, description="Windows of scenarios in an update")
+    least_real_share: float = Field(0.5, gt=0, lt=1, description="The real share never drops below this floor")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Highest of the warm start's cycle")
+    play_learning_rate: float = Field(3e-4, gt=0, le=1, description="Highest of the play's cycle")
+    averaging: float = Field(0.99, ge=0, lt=1, description="Share that the average of the weights keeps each update")
+    penalty_weight: float = Field(0.1, ge=0, le=100, description="Weight of the verifier's penalty beside the loss")
+    uniform_share: float = Field(0.25, ge=0, le=1, description="Share of proposals that stay uniform")
+    replay_share: float = Field(0.5, ge=0, le=1, description="Share of the others that are replays or edits of them")
+    edit_share: float = Field(0.5, ge=0, le=1, description="Share of the replays that are edited a little")
+    stale_share: float = Field(0.3, ge=0, le=1, description="How much a replay's age counts beside its score")
+    memories: int = Field(64, ge=1, le=10_000, description="Scenarios that the proposer remembers")
+    progress_weight: float = Field(0.5, ge=0, le=10, description="Weight of a kind's learning progress in a reward")
+    judge_episodes: int = Field(25, ge=1, le=100_000, description="Episodes between looks at the validation days")
+
+    @model_validator(mode="after")
+    def _stays_real(self) -> "SelfPlayConfig":
+        share = self.real_windows / (self.real_windows + self.scenario_windows)
+        if share < self.least_real_share:
+            raise ValueError(f"real_windows are {share:.2f} of an update, below least_real_share")
+        return self
+
+
 class CalibrationConfig(_Section):
     """How intervals are held to their levels."""
 
@@ -321,6 +359,7 @@ class ExperimentConfig(_Section):
     lightgbm: LightGBMConfig = LightGBMConfig()
     statistical: StatisticalConfig = StatisticalConfig()
     patchtst: PatchTSTConfig = PatchTSTConfig()
+    selfplay: SelfPlayConfig = SelfPlayConfig()
     calibration: CalibrationConfig = CalibrationConfig()
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     risk: RiskConfig = RiskConfig()

@@ -15,6 +15,7 @@ from loadproof.cli.forecasting import backtest_command, forecast_command, train_
 from loadproof.cli.ingest import ingest_app
 from loadproof.cli.options import DEFAULTS, DERIVED_ROOT, SAMPLES_ROOT, DatasetOption, OutputDir, ProcessedRoot
 from loadproof.cli.show import bar, console, errors, print_error, show_metrics
+from loadproof.cli.study import study_app
 from loadproof.config import read_config
 from loadproof.errors import LoadproofError
 from loadproof.ingestion.sources import Downloadable
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(feeders_app, name="feeders")
+app.add_typer(study_app, name="study")
 
 
 def main() -> None:

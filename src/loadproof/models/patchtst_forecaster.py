@@ -8,21 +8,20 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from loadproof.config import PatchTSTConfig, build_section
 from loadproof.errors import ConfigError, NotFittedError, SchemaError
 from loadproof.features.windows import Inputs, Windows
 from loadproof.forecaster import FitReport, Forecast, Forecaster, ModelState, make_forecast
 from loadproof.models.covariates import Covariates, encode, encoded_width, fit_covariates
-from loadproof.models.examples import Batch, ShiftedExamples, WindowExamples
+from loadproof.models.examples import ShiftedExamples, WindowExamples
 from loadproof.models.history import HOWS, SHORT_DAYS, look_back
-from loadproof.models.losses import pinball, squared
+from loadproof.models.losses import LoadLoss
 from loadproof.models.patchtst import PatchTST
 from loadproof.models.training import Schedule, epochs, seeded
 from loadproof.schema import LEVELS
 
-__all__ = ["FLOOR_KWH", "PatchTSTForecaster"]
+__all__ = ["FLOOR_KWH", "PatchTSTForecaster", "fingerprint"]
 
 FLOOR_KWH: Final = 1e-3
 """A home below this mean per step stands still; its readings are not blown up to a scale of their own."""
@@ -30,10 +29,6 @@ FLOOR_KWH: Final = 1e-3
 _HALF_HOUR_MINS: Final = 30
 _DAY_MINS: Final = 24 * 60
 _PREDICT_WINDOWS: Final = 1024
-_MEAN_WEIGHT: Final = 0.1
-"""How much the mean's squared error, in squares of the home's own level, counts beside the pinball loss."""
-_MAX_SQUARE: Final = 50.0
-"""A squared error counts at most this, so that one party does not outweigh a month of ordinary evenings."""
 
 
 class _Fitted(NamedTuple):
@@ -71,7 +66,8 @@ def _learn(knobs: PatchTSTConfig, train: Windows) -> _Fitted:
     return _Fitted(lookback, inputs.horizon_steps, inputs.interval_mins, typical, covariates)
 
 
-def _fingerprint(train: Windows, valid: Windows) -> str:
+def fingerprint(train: Windows, valid: Windows) -> str:
+    """Return a digest of all that two sets of windows hold."""
     digest = hashlib.sha256()
     for windows in (train, valid):
         for values in (windows.inputs.context_kwh, windows.truth_kwh, windows.inputs.t0.astype(np.int64)):
@@ -112,16 +108,15 @@ class PatchTSTForecaster(Forecaster):
         """
         if anew or self._fitted is None or self._network is None:
             fitted = _learn(self.knobs, train)
-            with seeded(rng):
-                network = self._build(fitted)
+            network = self._new(fitted, rng)
         else:
             fitted, network = self._fitted, self._network
             self._require_fit(train.inputs, fitted)
-        examples = self._shifted(train, fitted)
-        judged = self._examples(valid if len(valid) else train.take(slice(0)), fitted)
+        examples = self.training_examples(train, fitted)
+        judged = self.examples(valid if len(valid) else train.take(slice(0)), fitted)
         path = self.checkpoint_dir / "patchtst.safetensors" if self.checkpoint_dir else None
-        identity = _fingerprint(train, valid) + self.knobs.model_dump_json() if path else ""
-        loss = _Loss(fitted.typical_kwh, self.device)
+        identity = fingerprint(train, valid) + self.knobs.model_dump_json() if path else ""
+        loss = LoadLoss(fitted.typical_kwh, floor_kwh=FLOOR_KWH, levels=LEVELS, device=self.device)
         records = tuple(
             {name: float(value) for name, value in record._asdict().items()}
             for record in epochs(
@@ -132,6 +127,31 @@ class PatchTSTForecaster(Forecaster):
             path.unlink(missing_ok=True)
         self._fitted, self._network = fitted, network.eval()
         return FitReport(len(train), len(valid), records)
+
+    def begin(self, train: Windows, *, rng: np.random.Generator) -> PatchTST:
+        """Become a network of these windows' kind that has learned nothing, for those who train it step by step."""
+        fitted = _learn(self.knobs, train)
+        self._fitted, self._network = fitted, self._new(fitted, rng)
+        return self._network
+
+    @property
+    def network(self) -> PatchTST:
+        """The network that predicts.
+
+        Raises:
+            NotFittedError: When there is none yet.
+        """
+        return self._require_fitted()[1]
+
+    @property
+    def loss(self) -> LoadLoss:
+        """What this forecaster makes small.
+
+        Raises:
+            NotFittedError: When nothing was fitted or begun.
+        """
+        typical_kwh = self._require_fitted()[0].typical_kwh
+        return LoadLoss(typical_kwh, floor_kwh=FLOOR_KWH, levels=LEVELS, device=self.device)
 
     def predict(self, inputs: Inputs) -> Forecast:
         """Forecast every window in batches; ``how`` names a history that is short, stale or older than the lookback.
@@ -219,12 +239,19 @@ class PatchTSTForecaster(Forecaster):
             floor=FLOOR_KWH, day_steps=_day_steps(interval), head_width=knobs.head_width,
         ).to(self.device)  # fmt: skip
 
-    def _examples(self, windows: Windows, fitted: _Fitted) -> WindowExamples:
+    def _new(self, fitted: _Fitted, rng: np.random.Generator) -> PatchTST:
+        with seeded(rng):
+            return self._build(fitted)
+
+    def examples(self, windows: Windows, fitted: _Fitted | None = None) -> WindowExamples:
+        """Return the windows as the network sees them, one example each."""
+        fitted = fitted or self._require_fitted()[0]
         context = windows.inputs.context_kwh[:, windows.inputs.context_kwh.shape[1] - fitted.lookback_steps :]
         return self._to_examples(windows.inputs, context, windows.truth_kwh, fitted)
 
-    def _shifted(self, windows: Windows, fitted: _Fitted) -> ShiftedExamples:
+    def training_examples(self, windows: Windows, fitted: _Fitted | None = None) -> ShiftedExamples:
         """Return the training windows and what they hold of earlier origins, some hours apart."""
+        fitted = fitted or self._require_fitted()[0]
         inputs, lookback = windows.inputs, fitted.lookback_steps
         shifts = np.arange(self.knobs.shifts) * _day_steps(fitted.interval_mins) // self.knobs.shifts  # (R,)
         step = np.timedelta64(inputs.interval_mins, "m")
@@ -245,7 +272,7 @@ class PatchTSTForecaster(Forecaster):
         arrays = (context, truth, features.at, *(encode(fitted.covariates, x) for x in (past, features.known)))
         return WindowExamples(*(torch.from_numpy(np.ascontiguousarray(x)).to(self.device) for x in arrays))
 
-    def _require_fitted(self) -> tuple[_Fitted, nn.Module]:
+    def _require_fitted(self) -> tuple[_Fitted, PatchTST]:
         if self._fitted is None or self._network is None:
             raise NotFittedError(f"{self.name} was not fitted; call fit first")
         return self._fitted, self._network
@@ -269,17 +296,3 @@ class PatchTSTForecaster(Forecaster):
                 f"a context of {c} steps is shorter than the {fitted.lookback_steps} that {self.name} learned; raise "
                 f"context_steps to {fitted.lookback_steps}"
             )
-
-
-class _Loss:
-    """The pinball loss in kWh, so that a home weighs as it does in the metric, and a little of the mean's error."""
-
-    def __init__(self, typical_kwh: float, device: torch.device) -> None:
-        self.typical_kwh, self.levels = typical_kwh, torch.tensor(LEVELS, device=device)
-
-    def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-        out = network(batch.context, batch.past, batch.known)  # (B, H, 1 + Q)
-        level = batch.context.abs().nanmean(dim=1, keepdim=True).nan_to_num(0).clamp(min=FLOOR_KWH * 10)  # (B, 1)
-        square = (squared(batch.truth, out[..., 0]) / level.square()).clamp(max=_MAX_SQUARE)  # (B, H)
-        loss = pinball(batch.truth, out[..., 1:], self.levels).mean(dim=-1) / self.typical_kwh + _MEAN_WEIGHT * square
-        return torch.where(torch.isnan(loss), 0.0, loss).sum(), (~torch.isnan(loss)).sum()

@@ -17,6 +17,7 @@ ModelName = Literal[
     "ridge",
     "lightgbm",
     "patchtst",
+    "selfplay",
     "statistical",
 ]
 
@@ -69,6 +70,12 @@ def _patchtst(config: ExperimentConfig, device: str = "cpu", checkpoint_dir: Pat
     return PatchTSTForecaster(config.patchtst, device=device, checkpoint_dir=checkpoint_dir)
 
 
+def _selfplay(config: ExperimentConfig, device: str = "cpu", checkpoint_dir: Path | None = None) -> Forecaster:
+    from loadproof.selfplay.forecaster import SelfPlayForecaster
+
+    return SelfPlayForecaster(config.selfplay, config.patchtst, device=device, checkpoint_dir=checkpoint_dir)
+
+
 def _statistical(config: ExperimentConfig, device: str = "cpu", checkpoint_dir: Path | None = None) -> Forecaster:
     del device, checkpoint_dir
     from loadproof.baselines.statistical import StatisticalForecaster
@@ -83,6 +90,7 @@ FORECASTERS: Final[dict[ModelName, Builder]] = {
     "ridge": _ridge,
     "lightgbm": _lightgbm,
     "patchtst": _patchtst,
+    "selfplay": _selfplay,
     "statistical": _statistical,
 }
 

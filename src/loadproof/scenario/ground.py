@@ -13,6 +13,7 @@ from loadproof.errors import ConfigError
 from loadproof.features.calendar import Instants, local_half_hour, local_weekday
 from loadproof.features.weather import HEATING_BASE_DEGC, Weather
 from loadproof.features.windows import Windows
+from loadproof.scenario.kinds import KINDS, Kind
 
 __all__ = ["Ground", "lay_ground"]
 
@@ -46,12 +47,24 @@ class Ground:
     context_steps: int
     response_kwh: dict[str, NDArray[np.float32]]
 
+    def lends(self) -> tuple[Kind, ...]:
+        """Return the kinds that can be played upon this ground: to some it lends nothing, for some it is too short."""
+        lacking: set[Kind] = set()
+        if len(np.unique(self.entity[self.whole])) < 2:
+            lacking |= {"ADDED_LOAD", "CHANGED_OCCUPANCY"}
+        if not self.missing_steps.any():
+            lacking.add("REAL_GAPS")
+        if not self.response_kwh:
+            lacking.add("COLD_SNAP")
+        long_enough = [kind for kind, facts in KINDS.items() if -facts.onset_steps[0] <= self.context_steps]
+        return tuple(kind for kind in long_enough if kind not in lacking)
+
     def donors(
         self, entity: NDArray[np.str_], t0: Instants, *, months_apart: float = 0, rng: np.random.Generator
     ) -> NDArray[np.float32]:
-        """Return a whole window of the same half hour and weekday for each, ``(N, S)``.
+        """Return a whole window of the same half hour for each, of the same weekday if there is one, ``(N, S)``.
 
-        Another home's, as near in time as there is one; with ``months_apart``, the same home's about so far away, or
+        Another home's, as near in time as may be; with ``months_apart``, the same home's about so far away, or
         another's where it has none.
 
         Raises:
@@ -60,17 +73,19 @@ class Ground:
         return self.kwh[[self._donor(who, when, months_apart, rng) for who, when in zip(entity, t0, strict=True)]]
 
     def _donor(self, who: np.str_, when: np.datetime64, months_apart: float, rng: np.random.Generator) -> int:
-        fits = self.whole & (self.clock == _clock(np.asarray(when)))  # (M,)
+        clock = int(_clock(np.asarray(when)))
         away_days = np.abs((self.t0 - when).astype("timedelta64[h]").astype(np.int64) / 24)  # (M,)
         wanted_days = months_apart * _MONTH_DAYS
         own = (self.entity == who) & (away_days > wanted_days / 2)
         away_days = np.abs(away_days - wanted_days)
-        for chosen in ((own,) if months_apart else ()) + (self.entity != who,):
-            rows = np.flatnonzero(fits & chosen)
-            if rows.size:
+        others = self.entity != who
+        same_day, same_hour = self.clock == clock, self.clock % _DAY == clock % _DAY
+        tries = [own & same_day] if months_apart else []
+        for chosen in (*tries, others & same_day, others & same_hour):
+            if (rows := np.flatnonzero(self.whole & chosen)).size:
                 nearest = rows[away_days[rows] == away_days[rows].min()]
                 return int(rng.choice(nearest))
-        raise ConfigError(f"no other home has a whole window on the weekday of {when}; train on more homes or weeks")
+        raise ConfigError(f"no other home has a whole window at the half hour of {when}; train on more homes")
 
     def gaps(self, n: int, *, least_steps: float, rng: np.random.Generator) -> NDArray[np.bool_]:
         """Return where ``n`` real contexts with so many gaps were missing, ``(N, C)``.

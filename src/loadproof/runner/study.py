@@ -1,0 +1,121 @@
+"""The experiment on self-play: one small record a job, so that a study that was cut off goes on, here or elsewhere."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from loadproof import __version__
+from loadproof.config import ExperimentConfig
+from loadproof.errors import ConfigError
+from loadproof.records import Record, write_records
+from loadproof.runner.blocks import data_facts, read_all, read_surroundings
+from loadproof.runner.board_identity import records_stand
+from loadproof.runner.track import Track, no_track
+from loadproof.schema import Dataset
+from loadproof.selfplay.bout import play_out
+from loadproof.selfplay.plan import BUDGETS, Job, jobs
+from loadproof.selfplay.tables import set_table
+from loadproof.store import Store
+
+__all__ = ["WEATHER", "StudyReport", "study"]
+
+logger = logging.getLogger(__name__)
+
+WEATHER: Final = {"weather": "forecast", "weather_error_degc": 1.0}
+"""What every arm of the study is told of the weather: a simulated forecast."""
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """What a study did."""
+
+    planned: int
+    made: int
+    kept: int
+    seconds: float
+
+
+def _identity(job: Job, budget: str, config: ExperimentConfig, data: dict[str, Any]) -> dict[str, Any]:
+    """Return all that decides what is in a job's record."""
+    network, knobs = BUDGETS[budget]
+    decides = [network.model_dump(mode="json"), knobs.model_dump(mode="json"), config.forecast.context_steps, WEATHER]
+    digest = sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    return {**job._asdict(), "budget": budget, "study_sha256": digest, "study_seed": config.seed, **data}
+
+
+def _make(
+    todo: Sequence[tuple[Job, Path, dict[str, Any]]], store: Store, dataset: Dataset, work_root: Path, *,
+    budget: str, config: ExperimentConfig, device: str,
+) -> Iterator[Job]:  # fmt: skip
+    panel = read_all(store, dataset)
+    place, weather = read_surroundings(store, config.features.model_copy(update=WEATHER), seed=config.seed)
+    if weather is None:
+        raise ConfigError("a study needs weather; run 'loadproof ingest weather' first")
+    for (fold, half), group in groupby(todo, key=lambda task: (task[0].fold, task[0].half)):
+        table = set_table(panel, weather, place, fold=fold, half=half, knobs=config.forecast, seed=config.seed)
+        for job, path, identity in group:
+            began = time.perf_counter()
+            said = f"{identity['study_sha256']}/{identity['data_sha256']}/{config.seed}/{fold}/{half}/{job.seed}"
+            folder = work_root / budget / fold / half / f"seed{job.seed}"
+            done = play_out(
+                table,
+                job,
+                BUDGETS[budget],
+                folder=folder,
+                identity=said,
+                device=device,
+            )
+            seconds = round(time.perf_counter() - began, 1)
+            facts = identity | done.facts | {"loadproof_version": __version__, "device": device, "seconds": seconds}
+            write_records({path: Record(facts, done.frame)})
+            beside = work_root / budget / f"{job.path}.json"
+            store.write_json(beside, {"episodes": done.episodes})
+            if done.pictures.height:
+                write_records({beside.with_suffix(".pictures.parquet"): Record(identity, done.pictures)})
+            yield job
+
+
+def study(
+    store: Store, dataset: Dataset, records_root: Path, work_root: Path, *, config: ExperimentConfig, budget: str,
+    arms: Sequence[str], seeds: int, folds: Sequence[str], halves: Sequence[str], device: str = "cpu",
+    track: Track = no_track,
+) -> StudyReport:  # fmt: skip
+    """Play every job that has no record yet, and keep one record each below ``records_root``.
+
+    Args:
+        store: Where the readings and the weather are.
+        dataset: Whose readings.
+        records_root: Where the small records lie, by budget.
+        work_root: Where networks on their way and episodes lie.
+        config: For the sizes of windows, the seed of folds and exams, and the place.
+        budget: One of ``BUDGETS``.
+        arms: Which arms.
+        seeds: How many seeds, from 1.
+        folds: Which quarters are held out.
+        halves: Whose homes are learned from.
+        device: ``cpu`` or ``cuda``.
+        track: What shows progress.
+
+    Raises:
+        ConfigError: If a budget, arm, fold or half is unknown, or weather is lacking.
+    """
+    began = time.perf_counter()
+    if budget not in BUDGETS:
+        raise ConfigError(f"no budget is called {budget!r}; there are: {', '.join(BUDGETS)}")
+    data = {"dataset": dataset, **data_facts(store, dataset, with_weather=True)}
+    planned = [
+        (job, records_root / budget / f"{job.path}.parquet", _identity(job, budget, config, data))
+        for job in jobs(arms=arms, seeds=seeds, folds=folds, halves=halves)
+    ]
+    todo = [task for task in planned if not records_stand({"record": task[1]}, task[2])]
+    if todo:
+        made = _make(todo, store, dataset, work_root, budget=budget, config=config, device=device)
+        for job in track(made, "playing", len(todo)):
+            logger.info("%s: played and judged", job.path)
+    return StudyReport(len(planned), len(todo), len(planned) - len(todo), time.perf_counter() - began)

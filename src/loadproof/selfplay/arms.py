@@ -1,0 +1,93 @@
+"""The arms of the experiment: what fills an update beside its real days, and which part of the loop is taken away."""
+
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple, get_args
+
+from loadproof.config import SelfPlayConfig
+from loadproof.errors import ConfigError
+from loadproof.scenario.kinds import GROUNDED, Family, Kind, kinds_outside
+
+__all__ = ["ARMS", "Arm", "ArmName", "arm_of", "kinds_of", "knobs_of"]
+
+ArmName = Literal[
+    "real",
+    "real_more",
+    "augmented",
+    "uniform",
+    "grounded",
+    "highest_loss",
+    "full",
+    "full_no_gate",
+    "full_no_replay",
+    "full_frozen",
+    "full_shuffled",
+]
+
+
+class Arm(NamedTuple):
+    """What an arm does.
+
+    Attributes:
+        filler: What stands beside the real windows of an update: nothing, more real ones, augmented ones, or scenarios.
+        grounded: Whether only grounded kinds are proposed.
+        learns: Whether the proposer learns; else it stays uniform.
+        reward: Regret against the reference, the solver's loss alone, or another scenario's regret.
+        gate: Whether scenarios pass the verifier first.
+        replays: Whether scenarios are replayed.
+        frozen: Whether the proposer is asked as if it learned, and never told.
+    """
+
+    filler: Literal["none", "real", "augmented", "scenarios"] = "scenarios"
+    grounded: bool = False
+    learns: bool = True
+    reward: Literal["regret", "loss", "shuffled"] = "regret"
+    gate: bool = True
+    replays: bool = True
+    frozen: bool = False
+
+
+ARMS: Final[dict[ArmName, Arm]] = {
+    "real": Arm("none"),
+    "real_more": Arm("real"),
+    "augmented": Arm("augmented"),
+    "uniform": Arm(learns=False),
+    "grounded": Arm(grounded=True, learns=False),
+    "highest_loss": Arm(reward="loss"),
+    "full": Arm(),
+    "full_no_gate": Arm(gate=False),
+    "full_no_replay": Arm(replays=False),
+    "full_frozen": Arm(frozen=True),
+    "full_shuffled": Arm(reward="shuffled"),
+}
+"""Each at equal updates and with equal real windows, but for ``real_more``, whose windows in all are as many."""
+
+
+def arm_of(name: str) -> Arm:
+    """Return an arm by its name.
+
+    Raises:
+        ConfigError: If there is no such arm.
+    """
+    for known in get_args(ArmName):
+        if known == name:
+            return ARMS[known]
+    raise ConfigError(f"no arm is called {name!r}; there are: {', '.join(ARMS)}")
+
+
+def kinds_of(arm: Arm, left_out: Sequence[Family], *, can_borrow: Sequence[Kind]) -> tuple[Kind, ...]:
+    """Return the kinds that an arm may propose: none of a family left out, and none that the ground cannot lend.
+
+    Raises:
+        ConfigError: If none is left.
+    """
+    kinds = tuple(kind for kind in kinds_outside(tuple(left_out)) if kind in can_borrow)
+    kinds = tuple(kind for kind in kinds if kind in GROUNDED) if arm.grounded else kinds
+    if not kinds:
+        raise ConfigError("no kind of scenario is left to propose; leave fewer families out, or ingest weather")
+    return kinds
+
+
+def knobs_of(arm: Arm, knobs: SelfPlayConfig) -> SelfPlayConfig:
+    """Return the proposer's knobs as an arm has them."""
+    changed = {} if arm.learns else {"uniform_share": 1.0}
+    return knobs.model_copy(update=changed | ({} if arm.replays else {"replay_share": 0.0}))

@@ -1,0 +1,182 @@
+"""How much better one arm is than another: log-ratios of scaled loss, by draws of homes, weeks and seeds together."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from loadproof.errors import SchemaError
+
+__all__ = ["PRIMARY", "Comparison", "Pair", "Slice", "Sums", "compare", "coverage", "sums_of"]
+
+
+class Slice(NamedTuple):
+    """A slice of the records that left a family out, and how much it counts."""
+
+    left_out: str
+    name: str
+    weight: float
+
+
+PRIMARY: Final = (
+    Slice("new_load", "hard", 0.25),
+    Slice("occupancy", "hard", 0.25),
+    Slice("new_load", "HEAT_PUMP", 1 / 6),
+    Slice("occupancy", "VACANCY", 1 / 6),
+    Slice("new_load", "SOLAR", 1 / 12),
+    Slice("occupancy", "SOLAR", 1 / 12),
+)
+"""The primary endpoint: half of it real hard windows, half families that nobody was ever shown."""
+
+
+class Sums(NamedTuple):
+    """Of one slice, what can be drawn again: seeds S, homes E, weeks W.
+
+    Attributes:
+        loss: Sums of scaled losses ``(S, E, W)``.
+        windows: How many, ``(S, E, W)``.
+    """
+
+    loss: NDArray[np.float64]
+    windows: NDArray[np.float64]
+
+
+class Comparison(NamedTuple):
+    """The mean log-ratio of an arm's loss to another's: below 0 the arm is better.
+
+    Attributes:
+        value: In all data.
+        low: The 2.5 % quantile over draws, NaN with a single seed.
+        high: The 97.5 % quantile.
+        trimmed: The mean without each slice's lowest and highest tenth of homes.
+        by_seed: In each seed alone, ``(S,)``.
+        seeds: How many seeds both have.
+        homes: How many homes, in the slice with fewest.
+    """
+
+    value: float
+    low: float
+    high: float
+    trimmed: float
+    by_seed: tuple[float, ...]
+    seeds: int
+    homes: int
+
+
+_TRIM: Final = 0.1
+
+
+def sums_of(frames: Mapping[int, pl.DataFrame], name: str, *, value: str = "loss") -> dict[int, pl.DataFrame]:
+    """Return one slice's rows of each seed."""
+    return {
+        seed: frame.filter(pl.col("slice") == name).select(
+            "entity_id", "week", pl.col(value).cast(pl.Float64).alias("loss"), "windows"
+        )
+        for seed, frame in frames.items()
+    }
+
+
+class _Axes(NamedTuple):
+    """What is drawn again, the same in all slices."""
+
+    seeds: list[int]
+    homes: NDArray[np.str_]
+    weeks: NDArray[np.int64]
+
+    def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], ...]:
+        """Return how often a draw takes each seed, home and week."""
+        sizes = (len(self.seeds), len(self.homes), len(self.weeks))
+        return tuple(rng.multinomial(n, np.full(n, 1 / n)).astype(np.float64) for n in sizes)
+
+    def once(self) -> tuple[NDArray[np.float64], ...]:
+        """Return every seed, home and week once."""
+        return np.ones(len(self.seeds)), np.ones(len(self.homes)), np.ones(len(self.weeks))
+
+
+Pair: TypeAlias = tuple[float, dict[int, pl.DataFrame], dict[int, pl.DataFrame]]
+"""A slice's weight, and its rows by seed under the first arm and under the second; see :func:`sums_of`."""
+
+
+def _axes(slices: Sequence[Pair]) -> _Axes:
+    seeds = set.intersection(*(set(arm) for _, first, second in slices for arm in (first, second)))
+    if not seeds:
+        raise SchemaError("two arms share no seed; run the study for the same seeds in both")
+    frames = [frame for _, first, second in slices for arm in (first, second) for frame in arm.values()]
+    every = pl.concat(frames)
+    homes, weeks = (np.unique(every[name].to_numpy()) for name in ("entity_id", "week"))
+    return _Axes(sorted(seeds), homes.astype(np.str_), weeks)
+
+
+def _sums(arm: dict[int, pl.DataFrame], axes: _Axes) -> Sums:
+    loss, windows = (np.zeros((len(axes.seeds), len(axes.homes), len(axes.weeks))) for _ in range(2))
+    for at, seed in enumerate(axes.seeds):
+        rows = np.searchsorted(axes.homes, arm[seed]["entity_id"].to_numpy().astype(np.str_))
+        columns = np.searchsorted(axes.weeks, arm[seed]["week"].to_numpy())
+        loss[at, rows, columns] = arm[seed]["loss"].to_numpy()
+        windows[at, rows, columns] = arm[seed]["windows"].to_numpy()
+    return Sums(loss, windows)
+
+
+def _home_ratios(
+    first: Sums, second: Sums, seeds: NDArray[np.float64], weeks: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return each home's log-ratio under the weights of one draw, NaN where it has no window in it, ``(E,)``."""
+    totals = [np.einsum("s,sew,w->e", seeds, sums.loss, weeks) for sums in (first, second)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.log(totals[0] / totals[1])
+    return np.where(np.isfinite(ratio), ratio, np.nan)
+
+
+def _weighted(ratios: NDArray[np.float64], homes: NDArray[np.float64]) -> float:
+    known = ~np.isnan(ratios)
+    total = (homes * known).sum()
+    return float((homes * np.where(known, ratios, 0)).sum() / total) if total else float("nan")
+
+
+def _trimmed(ratios: NDArray[np.float64]) -> float:
+    ordered = np.sort(ratios[~np.isnan(ratios)])
+    cut = int(len(ordered) * _TRIM)
+    return float(ordered[cut : len(ordered) - cut].mean()) if len(ordered) else float("nan")
+
+
+def compare(slices: Sequence[Pair], *, draws: int, rng: np.random.Generator) -> Comparison:
+    """Return the weighted mean over slices of the mean over homes of log(first's loss / second's loss).
+
+    In each draw the same seeds, homes and weeks are taken with replacement in all slices and both arms.
+
+    Args:
+        slices: What to compare on.
+        draws: How many draws.
+        rng: Of the draws.
+
+    Raises:
+        SchemaError: When the arms share no seed, or were judged on different windows.
+    """
+    axes = _axes(slices)
+    tables = [(weight, _sums(first, axes), _sums(second, axes)) for weight, first, second in slices]
+    if not all(np.array_equal(first.windows, second.windows) for _, first, second in tables):
+        raise SchemaError("two arms were judged on different windows; make the records of one of them again")
+    weights = np.array([weight for weight, _, _ in tables])
+    weights /= weights.sum()
+
+    def mean_of(seeds: NDArray[np.float64], homes: NDArray[np.float64], weeks: NDArray[np.float64]) -> float:
+        ratios = [_weighted(_home_ratios(first, second, seeds, weeks), homes) for _, first, second in tables]
+        return float(weights @ ratios)
+
+    seeds, homes, weeks = axes.once()
+    drawn = [mean_of(*axes.draw(rng)) for _ in range(draws)]
+    by_seed = tuple(mean_of(row, homes, weeks) for row in np.eye(len(seeds)))
+    trimmed = weights @ [_trimmed(_home_ratios(first, second, seeds, weeks)) for _, first, second in tables]
+    low, high = np.nanquantile(drawn, (0.025, 0.975)) if len(seeds) > 1 else (np.nan, np.nan)
+    judged = min(int((first.windows.sum(axis=(0, 2)) > 0).sum()) for _, first, _ in tables)
+    return Comparison(
+        mean_of(seeds, homes, weeks), float(low), float(high), float(trimmed), by_seed, len(seeds), judged
+    )
+
+
+def coverage(frames: Mapping[int, pl.DataFrame], name: str) -> float:
+    """Return the share of a slice's half hours inside the 90 % band, over all seeds."""
+    rows = pl.concat([frame.filter(pl.col("slice") == name) for frame in frames.values()])
+    return float(rows["in_90"].sum() / max(rows["half_hours"].sum(), 1))

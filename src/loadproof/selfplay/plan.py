@@ -1,0 +1,84 @@
+"""What a study consists of: budgets, and one job for each arm, fold, half of the homes, left-out family and seed."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from loadproof.config import PatchTSTConfig, SelfPlayConfig
+from loadproof.scenario.kinds import Family
+from loadproof.selfplay.arms import ArmName, arm_of
+
+__all__ = ["BUDGETS", "FOLDS", "LEFT_OUT", "NO_FAMILY", "PILOT_ARMS", "PILOT_FOLDS", "Budget", "Job", "jobs"]
+
+
+class Budget(NamedTuple):
+    """How large a network, and how long it learns."""
+
+    network: PatchTSTConfig
+    knobs: SelfPlayConfig
+
+
+BUDGETS: Final[dict[str, Budget]] = {
+    "small": Budget(
+        PatchTSTConfig(width=24, heads=2, layers=2, feedforward=48, head_width=48, shifts=2, dropout=0.1),
+        SelfPlayConfig(
+            warm_updates=500, reference_updates=250, episodes=80, updates=4, scenarios=8, homes=12, real_windows=64,
+            scenario_windows=24, learning_rate=2e-3, play_learning_rate=5e-4, judge_episodes=40, averaging=0.98,
+        ),
+    ),
+    "full": Budget(
+        PatchTSTConfig(),
+        SelfPlayConfig(
+            warm_updates=6000, reference_updates=3000, episodes=1500, updates=4, scenarios=8, homes=32,
+            real_windows=192, scenario_windows=64, learning_rate=2e-3, play_learning_rate=5e-4, judge_episodes=100,
+        ),
+    ),
+}  # fmt: skip
+"""``small`` is for two cores, ``full`` for a GPU; both at equal updates in every arm."""
+
+FOLDS: Final = (dt.date(2013, 1, 1), dt.date(2013, 4, 1), dt.date(2013, 7, 1), dt.date(2013, 10, 1))
+"""First UK day of each quarter that is held out in turn."""
+
+PILOT_FOLDS: Final = ("held_2013-01-01",)
+"""The pilot sees this quarter and this alone; a confirmation takes others."""
+
+PILOT_ARMS: Final[tuple[ArmName, ...]] = ("real", "uniform", "grounded", "full")
+
+LEFT_OUT: Final[tuple[Family, ...]] = ("new_load", "occupancy")
+"""Families judged in turn: heat pumps without any new load proposed, vacancies without any other occupancy."""
+
+NO_FAMILY: Final = "none"
+"""What an arm without scenarios leaves out: there is one such job for all families."""
+
+
+class Job(NamedTuple):
+    """One training and its judgement."""
+
+    fold: str
+    half: str
+    left_out: str
+    seed: int
+    arm: str
+
+    @property
+    def path(self) -> str:
+        """The record's place below a budget's folder, without its ending."""
+        return f"{self.fold}/{self.half}/{self.left_out}/{self.arm}-seed{self.seed}"
+
+
+def jobs(
+    *, arms: Sequence[str], seeds: int, folds: Sequence[str], halves: Sequence[str], left_out: Sequence[str] = LEFT_OUT
+) -> Iterator[Job]:
+    """Yield every job, those of one seed together, so that a study cut off early still compares its arms.
+
+    Raises:
+        ConfigError: If an arm is unknown.
+    """
+    plain = [name for name in arms if arm_of(name).filler != "scenarios"]
+    played = [name for name in arms if arm_of(name).filler == "scenarios"]
+    for fold in folds:
+        for seed in range(1, seeds + 1):
+            for half in halves:
+                yield from (Job(fold, half, NO_FAMILY, seed, name) for name in plain)
+                for family in left_out:
+                    yield from (Job(fold, half, family, seed, name) for name in played)

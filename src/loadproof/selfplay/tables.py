@@ -1,0 +1,76 @@
+"""From a panel to what a study's jobs of one fold and half learn from and are judged on."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from loadproof.config import ForecastConfig
+from loadproof.errors import ConfigError
+from loadproof.evaluation.folds import Fold, blocked_folds, data_begins, split_fold
+from loadproof.features.calendar import local_midnights
+from loadproof.features.panel import Panel
+from loadproof.features.place import Place
+from loadproof.features.weather import Weather
+from loadproof.features.windows import Windows, cut_windows
+from loadproof.scenario.ground import lay_ground
+from loadproof.seeds import rng_for
+from loadproof.selfplay.exam import Exam, set_exam
+from loadproof.selfplay.plan import FOLDS
+from loadproof.selfplay.trainer import home_scales
+
+__all__ = ["HALVES", "Table", "set_table", "study_folds"]
+
+HALVES: Final = ("A", "B")
+_UNTIL: Final = dt.date(2014, 1, 1)
+_VALID_DAYS: Final = 28
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """What one fold and half of the homes give: training and validation of the half, and the exam of the other."""
+
+    train: Windows
+    valid: Windows
+    exam: Exam
+    weather: Weather
+
+
+def study_folds(panel: Panel, knobs: ForecastConfig) -> dict[str, Fold]:
+    """Return the four blocked quarters by name."""
+    folds = blocked_folds(
+        FOLDS, _UNTIL, valid_days=_VALID_DAYS, context_steps=knobs.context_steps, interval_mins=panel.interval_mins,
+        first=data_begins(panel),
+    )  # fmt: skip
+    return {fold.name: fold for fold in folds}
+
+
+def set_table(
+    panel: Panel, weather: Weather, place: Place, *, fold: str, half: str, knobs: ForecastConfig, seed: int
+) -> Table:
+    """Return the table of a fold and half.
+
+    The half's homes are learned from outside the block and a context and horizon around it; the others are judged
+    inside it. Donors, scales and answers to the cold come from outside the block: donors and answers from the half's
+    homes, a judged home's scale from its own past and future.
+
+    Raises:
+        ConfigError: If there is no such fold or half.
+    """
+    folds = study_folds(panel, knobs)
+    if fold not in folds or half not in HALVES:
+        raise ConfigError(f"there is no fold {fold!r} or no half {half!r}; folds: {', '.join(folds)}; halves: A, B")
+    windows = cut_windows(
+        panel, context_steps=knobs.context_steps, horizon_steps=knobs.horizon_steps,
+        origins=local_midnights(FOLDS[0], _UNTIL), data_lag_steps=knobs.data_lag_steps, weather=weather, place=place,
+    )  # fmt: skip
+    order = rng_for(seed, "study/halves").permutation(panel.entities)
+    mine = order[: len(order) // 2] if half == "A" else order[len(order) // 2 :]
+    learned = np.isin(windows.inputs.entity, mine)  # (N,)
+    ours, others = (split_fold(windows.take(which), folds[fold]) for which in (learned, ~learned))
+    exam = set_exam(
+        others.test, others.train, lay_ground(ours.train, weather), weather=weather,
+        scales_kwh=home_scales(others.train), rng=rng_for(seed, f"study/exam/{fold}/{half}"),
+    )  # fmt: skip
+    return Table(ours.train, ours.valid, exam, weather)
