@@ -26,10 +26,10 @@ run: $(INSTALLED)
 	  $(BIN)/loadproof ingest $$source --use-samples --output-root $(RUN)/processed || exit 1; \
 	done
 	$(BIN)/loadproof train --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
-	  --model ridge --model lightgbm --model patchtst
+	  --model ridge --model lightgbm --model patchtst --model selfplay
 	$(BIN)/loadproof forecast --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
 	  --output-dir $(RUN)/forecast --model seasonal_naive --model seasonal_naive_week --model persistence_ensemble \
-	  --model ridge --model lightgbm --model patchtst
+	  --model ridge --model lightgbm --model patchtst --model selfplay
 	$(BIN)/loadproof forecast --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
 	  --output-dir $(RUN)/forecast --model patchtst --at 2013-12-20
 	$(BIN)/loadproof anomaly --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \

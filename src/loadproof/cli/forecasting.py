@@ -76,7 +76,12 @@ def train_command(
     model: Annotated[list[str] | None, typer.Option(help=f"One of {_LEARNERS}; repeat for more.")] = None,
     config: ConfigOption = None,
     device: DeviceOption = None,
-    anew: Annotated[bool, typer.Option("--anew", help="Start from nothing, whatever was trained before.")] = False,
+    episodes: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Of self-play; default: the config's.")
+    ] = None,
+    anew: Annotated[
+        bool, typer.Option("--anew/--resume", help="Start from nothing, or go on with whatever is there.")
+    ] = False,
     processed_root: ProcessedRootOption = None,
     models_root: ModelsRoot = Path("models"),
     use_samples: UseSamples = None,
@@ -89,6 +94,9 @@ def train_command(
     from loadproof.runner.train import train
 
     knobs = take_knobs(config, seed)
+    if episodes is not None:
+        play = knobs.selfplay.model_copy(update={"episodes": episodes})
+        knobs = knobs.model_copy(update={"selfplay": play})
     store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
     for name in dict.fromkeys(model or ["patchtst"]):
         done = train(store, dataset, name, models_root, config=knobs, device=choose_device(device), anew=anew)

@@ -23,7 +23,9 @@ def selfplay_command(
     dataset: DatasetOption = "lcl",
     arms: Annotated[list[str] | None, typer.Option(help=f"These arms alone; repeat for more: {_ARMS}")] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="How many seeds, from 1.")] = 5,
-    budget: Annotated[Literal["small", "full"], typer.Option(help="For two cores, or for a GPU.")] = "small",
+    budget: Annotated[
+        Literal["pilot", "small", "full"], typer.Option(help="For one busy core, for two cores, or for a GPU.")
+    ] = "small",
     fold: Annotated[list[str] | None, typer.Option(help="Quarters held out; default: the pilot's.")] = None,
     half: Annotated[list[str] | None, typer.Option(help="Whose homes are learned from, A or B; default: A.")] = None,
     records: Annotated[

@@ -32,7 +32,7 @@ StageName = Literal[
     "evaluate_models",
 ]
 
-CUSTOM: Final = ("patchtst",)
+CUSTOM: Final = ("patchtst", "selfplay")
 """Models of our own, which a stage of their own trains; all others are baselines."""
 
 

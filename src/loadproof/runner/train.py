@@ -53,7 +53,8 @@ class Fitted(NamedTuple):
 
 def _settings(model: str, config: ExperimentConfig) -> dict[str, object]:
     """Return the sections that decide what a model becomes, as JSON has them; its own is of its name."""
-    values: dict[str, object] = config.model_dump(mode="json", include={"forecast", "features", "calibration", model})
+    own = {"selfplay", "patchtst"} if model == "selfplay" else {model}  # the game is the network's
+    values: dict[str, object] = config.model_dump(mode="json", include={"forecast", "features", "calibration"} | own)
     return values
 
 

@@ -179,4 +179,4 @@ def compare(slices: Sequence[Pair], *, draws: int, rng: np.random.Generator) -> 
 def coverage(frames: Mapping[int, pl.DataFrame], name: str) -> float:
     """Return the share of a slice's half hours inside the 90 % band, over all seeds."""
     rows = pl.concat([frame.filter(pl.col("slice") == name) for frame in frames.values()])
-    return float(rows["in_90"].sum() / max(rows["half_hours"].sum(), 1))
+    return int(rows["in_90"].sum()) / max(int(rows["half_hours"].sum()), 1)

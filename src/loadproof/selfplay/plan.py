@@ -26,6 +26,13 @@ BUDGETS: Final[dict[str, Budget]] = {
             scenario_windows=24, learning_rate=2e-3, play_learning_rate=5e-4, judge_episodes=40, averaging=0.98,
         ),
     ),
+    "pilot": Budget(
+        PatchTSTConfig(width=16, heads=2, layers=1, feedforward=32, head_width=32, shifts=2, dropout=0.1),
+        SelfPlayConfig(
+            warm_updates=300, reference_updates=150, episodes=50, updates=3, scenarios=6, homes=8, real_windows=36,
+            scenario_windows=12, learning_rate=3e-3, play_learning_rate=1e-3, judge_episodes=25, averaging=0.97,
+        ),
+    ),
     "full": Budget(
         PatchTSTConfig(),
         SelfPlayConfig(
@@ -34,7 +41,7 @@ BUDGETS: Final[dict[str, Budget]] = {
         ),
     ),
 }  # fmt: skip
-"""``small`` is for two cores, ``full`` for a GPU; both at equal updates in every arm."""
+"""``pilot`` is for an hour of one busy core, ``small`` for two cores, ``full`` for a GPU; equal updates in every arm."""
 
 FOLDS: Final = (dt.date(2013, 1, 1), dt.date(2013, 4, 1), dt.date(2013, 7, 1), dt.date(2013, 10, 1))
 """First UK day of each quarter that is held out in turn."""

@@ -22,6 +22,8 @@ _FAST, _SLOW = 0.2, 0.05
 """How quickly a kind's newer and older mean regret forget; progress is how far they are apart."""
 _CLIP: Final = 3.0
 _RECENT: Final = 64
+_FEW: Final = 5
+"""After fewer regrets, nothing is known of a kind's progress."""
 _LEAST_SPREAD: Final = 1e-3
 
 
@@ -122,9 +124,10 @@ class Proposer:
         return rewards
 
     def kind_chances(self) -> NDArray[np.float64]:
-        """Return how likely the bandit takes each kind, in the order of ``kinds``; unseen kinds come first."""
-        progress = np.array([arm.progress if arm.seen else _CLIP for arm in self._state.arms.values()])
-        return np.asarray((progress + 1e-6) / (progress + 1e-6).sum(), dtype=np.float64)
+        """Return how likely the bandit takes each kind, in the order of ``kinds``; kinds hardly seen come first."""
+        arms = self._state.arms.values()
+        weights = np.array([arm.progress**2 if arm.seen >= _FEW else _CLIP for arm in arms]) + 1e-6
+        return np.asarray(weights / weights.sum(), dtype=np.float64)
 
     def diversity(self) -> tuple[float, float]:
         """Return of the latest proposals the evenness of kinds, 0 to 1, and the spread of parameters in their ranges.

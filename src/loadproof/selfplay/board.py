@@ -1,0 +1,137 @@
+"""What the records of a study come to: every endpoint of every pair of arms, and what each arm was like."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from loadproof.seeds import rng_for
+from loadproof.selfplay.arms import arm_of
+from loadproof.selfplay.hard_days import HARD
+from loadproof.selfplay.inference import PRIMARY, Comparison, Slice, compare, coverage, sums_of
+from loadproof.selfplay.plan import LEFT_OUT, NO_FAMILY
+
+__all__ = ["BASES", "ENDPOINTS", "Frames", "arm_figures", "frames_of", "pair_figures", "seeds_needed"]
+
+Frames = dict[str, dict[str, dict[int, pl.DataFrame]]]
+"""Sums by arm, left-out family and seed."""
+
+BASES: Final = ("uniform", "real")
+"""Against whom every arm is compared."""
+
+
+def _both(name: str) -> tuple[Slice, ...]:
+    return tuple(Slice(family, name, 1 / len(LEFT_OUT)) for family in LEFT_OUT)
+
+
+ENDPOINTS: Final[dict[str, tuple[Slice, ...]]] = {
+    "primary": PRIMARY,
+    "hard": _both("hard"),
+    "unseen": tuple(one for one in PRIMARY if one.name != "hard"),
+    "clean": _both("clean"),
+    "all": _both("all"),
+    **{f"hard:{way}": _both(f"hard:{way}") for way in HARD},
+    "HEAT_PUMP": (Slice("new_load", "HEAT_PUMP", 1),),
+    "VACANCY": (Slice("occupancy", "VACANCY", 1),),
+    "SOLAR": _both("SOLAR"),
+    "COLD_SNAP": _both("COLD_SNAP"),
+    "OUTAGE": _both("OUTAGE"),
+    "MISSING_DATA": _both("MISSING_DATA"),
+}
+"""By name, which slices of which trainings; the last three kinds were proposed in both."""
+
+_HALF_WIDTH: Final = 0.02
+
+
+def frames_of(records: Sequence[tuple[Mapping[str, Any], pl.DataFrame]]) -> Frames:
+    """Return the frames of records by arm, left-out family and seed."""
+    frames: Frames = {}
+    for facts, frame in records:
+        frames.setdefault(facts["arm"], {}).setdefault(facts["left_out"], {})[facts["seed"]] = frame
+    return frames
+
+
+def _of(frames: Frames, arm: str, family: str) -> dict[int, pl.DataFrame]:
+    """Return an arm's frames of a training that left a family out; an arm without scenarios has one training."""
+    return frames.get(arm, {}).get(NO_FAMILY if arm_of(arm).filler != "scenarios" else family, {})
+
+
+def _compare(
+    frames: Frames, first: str, second: str, slices: Sequence[Slice], *, draws: int, seed: int, value: str
+) -> Comparison | None:
+    """Return one comparison, None where a record lacks, or where a slice holds no window."""
+    pairs = []
+    for one in slices:
+        arms = [_of(frames, arm, one.left_out) for arm in (first, second)]
+        shared = sorted(set(arms[0]) & set(arms[1]))
+        rows = [sums_of({at: arm[at] for at in shared}, one.name, value=value) for arm in arms]
+        if not shared or any(frame.is_empty() for some in rows for frame in some.values()):
+            return None
+        pairs.append((one.weight, *rows))
+    return compare(pairs, draws=draws, rng=rng_for(seed, "selfplay/board"))
+
+
+def pair_figures(frames: Frames, first: str, second: str, *, draws: int = 2000, seed: int = 2013) -> dict[str, Any]:
+    """Return every endpoint of one arm against another, and their tail losses over all windows, as JSON values.
+
+    All pairs share their draws' seed, so that a figure does not depend on which others are asked for.
+    """
+    asked = [(name, slices, "loss") for name, slices in ENDPOINTS.items()] + [("tail", _both("all"), "tail_loss")]
+    found = {
+        name: _compare(frames, first, second, slices, draws=draws, seed=seed, value=value)
+        for name, slices, value in asked
+    }
+    return {name: _rounded(comparison) for name, comparison in found.items() if comparison}
+
+
+def _rounded(comparison: Comparison) -> dict[str, Any]:
+    told = comparison._asdict() | {"by_seed": [round(value, 5) for value in comparison.by_seed]}
+    return {
+        name: (None if math.isnan(value) else round(value, 5)) if isinstance(value, float) else value
+        for name, value in told.items()
+    }
+
+
+def seeds_needed(by_seed: Sequence[float]) -> int | None:
+    """Return the seeds at which half an interval's width would be 0.02, were seeds the only chance; None with one."""
+    if len(by_seed) < 2:
+        return None
+    spread = float(np.std(by_seed, ddof=1))
+    return max(math.ceil((1.96 * spread / _HALF_WIDTH) ** 2), 2)
+
+
+def arm_figures(records: Sequence[tuple[Mapping[str, Any], pl.DataFrame]], frames: Frames, arm: str) -> dict[str, Any]:
+    """Return what an arm was like over its records, as JSON values."""
+    facts = [said for said, _ in records if said["arm"] == arm]
+    trainings = [frame for by_seed in frames[arm].values() for frame in by_seed.values()]
+    every = dict(enumerate(trainings))
+    curves = [said["curves"] for said in facts]
+
+    def mean(values: Sequence[float]) -> float:
+        return round(float(np.mean(values)), 5)
+
+    return {
+        "records": len(facts),
+        "seeds": sorted({said["seed"] for said in facts}),
+        "mean_loss": mean([said["mean_loss"] for said in facts]),
+        "cvar_10": mean([said["cvar_10"] for said in facts]),
+        "coverage_90": round(coverage(every, "all"), 4),
+        "coverage_90_hard": round(coverage(every, "hard"), 4),
+        "verifier_score": mean([float(f["score"].sum()) / max(float(f["windows"].sum()), 1) for f in trainings]),
+        "seconds": mean([said["seconds"] for said in facts]),
+        **{
+            name: mean([curve[name] for curve in curves])
+            for name in ("passed_the_gate", "real_share", "penalty", "penalty_gradient", "evenness", "spread")
+        },
+        "mixture": {when: _averaged([curve["mixture"][when] for curve in curves]) for when in ("early", "late")},
+        "regret": {when: _averaged([curve["regret"][when] for curve in curves]) for when in ("early", "late")},
+    }
+
+
+def _averaged(tables: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each kind's figures over trainings that had it, without those that are unknown."""
+    kinds = sorted({kind for table in tables for kind in table})
+    known = {kind: [t[kind] for t in tables if kind in t and not math.isnan(t[kind])] for kind in kinds}
+    return {kind: round(float(np.mean(values)), 4) for kind, values in known.items() if values}
