@@ -167,14 +167,14 @@ def page(found: dict[str, Any]) -> str:
         ]
         parts += [
             f"## Change of the scaled loss against `{base}`, per cent\n",
-            "100 times the mean over homes of the log-ratio, with 95 % intervals over seeds, homes and weeks; below 0 is "
-            "better.\n",
+            "100 times the mean over homes of the log-ratio, with 95 % intervals over seeds, homes and weeks; below 0 "
+            "is better.\n",
             table(["on", *(f"`{arm}`" for arm in arms)], [row for row in rows if any(row[1:])]) + "\n",
         ]  # fmt: skip
     parts += [
         "## Seed by seed\n",
-        "The primary endpoint in each seed, its trimmed mean, and the seeds at which half its interval would be 2 points "
-        "wide, were seeds the only chance.\n",
+        "The primary endpoint in each seed, its trimmed mean, and the seeds at which half its interval would be 2 "
+        "points wide, were seeds the only chance.\n",
         table(["pair", "by seed, %", "trimmed, %", "seeds needed"], seed_rows(found)) + "\n",
         "## The arms\n",
         table(["arm", "seeds", "records", "scaled loss", "CVaR-10 %", "in 90 % band", "hard, in 90 % band",
@@ -187,9 +187,9 @@ def page(found: dict[str, Any]) -> str:
     if PICTURE.exists():
         parts += [
             "## Ten scenarios\n",
-            "Remembered by the full loop's proposer and set into validation days of homes it learned from: the reading as "
-            "it was (grey) and as played (black), and the solver's median and 80 % band before the play (orange) and "
-            "after (blue).\n",
+            "Remembered by the full loop's proposer and set into validation days of homes it learned from: the reading "
+            "as it was (grey) and as played (black), and the solver's median and 80 % band before the play (orange) "
+            "and after (blue).\n",
             "![ten scenarios](../figures/selfplay_scenarios.png)\n",
         ]  # fmt: skip
     return "\n".join(parts)

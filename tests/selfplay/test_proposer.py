@@ -34,7 +34,11 @@ def test_a_kind_that_is_always_worse_by_the_same_earns_no_more_than_another():
 
 def test_a_kind_on_which_the_solver_moves_is_proposed_more_often_than_those_it_does_not():
     one = proposer(uniform_share=0.0, replay_share=0.0)
-    told = feed(one, lambda p, turn, rng: (3 - 0.1 * turn if p.scenario.kind == "OUTAGE" else 1) + rng.normal(), 25)
+
+    def regret_of(proposal, turn, rng):
+        return (8 - 0.3 * turn if proposal.scenario.kind == "OUTAGE" else 1) + rng.normal(0, 0.3)
+
+    told = feed(one, regret_of, 25)
     assert np.mean([p.scenario.kind == "OUTAGE" for p, _ in told[80:]]) > 0.45
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from loadproof.seeds import rng_for
 from loadproof.selfplay.arms import arm_of
 from loadproof.selfplay.hard_days import HARD
-from loadproof.selfplay.inference import PRIMARY, Comparison, Slice, compare, coverage, sums_of
+from loadproof.selfplay.inference import PRIMARY, Comparison, Pair, Slice, compare, coverage, sums_of
 from loadproof.selfplay.plan import LEFT_OUT, NO_FAMILY
 
 __all__ = ["BASES", "ENDPOINTS", "Frames", "arm_figures", "frames_of", "pair_figures", "seeds_needed"]
@@ -62,14 +62,14 @@ def _compare(
     frames: Frames, first: str, second: str, slices: Sequence[Slice], *, draws: int, seed: int, value: str
 ) -> Comparison | None:
     """Return one comparison, None where a record lacks, or where a slice holds no window."""
-    pairs = []
+    pairs: list[Pair] = []
     for one in slices:
-        arms = [_of(frames, arm, one.left_out) for arm in (first, second)]
-        shared = sorted(set(arms[0]) & set(arms[1]))
-        rows = [sums_of({at: arm[at] for at in shared}, one.name, value=value) for arm in arms]
-        if not shared or any(frame.is_empty() for some in rows for frame in some.values()):
+        mine, others = (_of(frames, arm, one.left_out) for arm in (first, second))
+        shared = sorted(set(mine) & set(others))
+        left, right = (sums_of({at: arm[at] for at in shared}, one.name, value=value) for arm in (mine, others))
+        if not shared or any(frame.is_empty() for frame in (*left.values(), *right.values())):
             return None
-        pairs.append((one.weight, *rows))
+        pairs.append((one.weight, left, right))
     return compare(pairs, draws=draws, rng=rng_for(seed, "selfplay/board"))
 
 

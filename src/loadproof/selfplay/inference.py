@@ -158,7 +158,7 @@ def compare(slices: Sequence[Pair], *, draws: int, rng: np.random.Generator) -> 
     tables = [(weight, _sums(first, axes), _sums(second, axes)) for weight, first, second in slices]
     if not all(np.array_equal(first.windows, second.windows) for _, first, second in tables):
         raise SchemaError("two arms were judged on different windows; make the records of one of them again")
-    weights = np.array([weight for weight, _, _ in tables])
+    weights = np.array([float(weight) for weight, _, _ in tables])
     weights /= weights.sum()
 
     def mean_of(seeds: NDArray[np.float64], homes: NDArray[np.float64], weeks: NDArray[np.float64]) -> float:

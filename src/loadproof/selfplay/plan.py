@@ -41,7 +41,7 @@ BUDGETS: Final[dict[str, Budget]] = {
         ),
     ),
 }  # fmt: skip
-"""``pilot`` is for an hour of one busy core, ``small`` for two cores, ``full`` for a GPU; equal updates in every arm."""
+"""``pilot`` is for an hour of a busy core, ``small`` for two cores, ``full`` for a GPU; all arms take equal updates."""
 
 FOLDS: Final = (dt.date(2013, 1, 1), dt.date(2013, 4, 1), dt.date(2013, 7, 1), dt.date(2013, 10, 1))
 """First UK day of each quarter that is held out in turn."""

@@ -1,0 +1,105 @@
+"""Comparisons by sums that can be done by hand, drawn over seeds, homes and weeks together."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from loadproof.errors import SchemaError
+from loadproof.selfplay.board import ENDPOINTS, frames_of, pair_figures, seeds_needed
+from loadproof.selfplay.inference import PRIMARY, compare, sums_of
+from loadproof.selfplay.plan import jobs
+
+
+def frame(by, *, name="hard", homes=6, weeks=5, noise=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = [
+        (name, f"lcl:{home}", week, 7, float(7 * by * (1 + home) * np.exp(noise * rng.normal())), 336, 300, 1.0, 7.0)
+        for home in range(homes)
+        for week in range(weeks)
+    ]  # fmt: skip
+    columns = ["slice", "entity_id", "week", "windows", "loss", "half_hours", "in_90", "tail_loss", "score"]
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def pair(first, second, name="hard"):
+    return (1.0, sums_of(first, name), sums_of(second, name))
+
+
+def test_a_loss_lower_by_a_tenth_in_every_home_is_the_logarithm_of_0_9_whatever_is_drawn():
+    first, second = ({seed: frame(factor) for seed in (1, 2)} for factor in (0.9, 1.0))
+    said = compare([pair(first, second)], draws=200, rng=np.random.default_rng(0))
+    for value in (said.value, said.low, said.high, said.trimmed, *said.by_seed):
+        assert value == pytest.approx(np.log(0.9))
+    assert (said.seeds, said.homes) == (2, 6)
+
+
+def test_homes_count_alike_however_much_they_use():
+    one = frame(1.0)
+    other = one.with_columns(
+        pl.when(pl.col("entity_id") == "lcl:5").then(pl.col("loss") * 2).otherwise(pl.col("loss")).alias("loss")
+    )
+    said = compare([pair({1: other}, {1: one})], draws=10, rng=np.random.default_rng(0))
+    assert said.value == pytest.approx(np.log(2) / 6)
+    assert np.isnan(said.low)  # one seed tells of no spread between seeds
+
+
+def test_seeds_that_disagree_widen_the_interval():
+    same = {seed: frame(1.0) for seed in (1, 2, 3)}
+    apart = {seed: frame(factor) for seed, factor in ((1, 0.8), (2, 1.0), (3, 1.25))}
+    said = compare([pair(apart, same)], draws=500, rng=np.random.default_rng(0))
+    assert said.low < -0.1
+    assert said.high > 0.1
+    assert said.by_seed == pytest.approx(np.log([0.8, 1.0, 1.25]))
+
+
+def test_no_difference_is_found_in_noise_nineteen_times_of_twenty():
+    misses = 0
+    for trial in range(40):
+        first, second = (
+            {s: frame(1.0, noise=0.3, seed=1000 * which + 10 * trial + s) for s in range(1, 6)} for which in (1, 2)
+        )
+        said = compare([pair(first, second)], draws=100, rng=np.random.default_rng(trial))
+        misses += not said.low <= 0 <= said.high
+    assert misses <= 6
+
+
+def test_arms_judged_on_other_windows_are_refused():
+    with pytest.raises(SchemaError, match="different windows"):
+        compare([pair({1: frame(1.0)}, {1: frame(1.0, weeks=4)})], draws=5, rng=np.random.default_rng(0))
+    with pytest.raises(SchemaError, match="share no seed"):
+        compare([pair({1: frame(1.0)}, {2: frame(1.0)})], draws=5, rng=np.random.default_rng(0))
+
+
+def test_half_of_the_primary_endpoint_is_real_and_half_unseen():
+    assert sum(one.weight for one in PRIMARY) == pytest.approx(1)
+    assert sum(one.weight for one in PRIMARY if one.name == "hard") == pytest.approx(0.5)
+    for one in PRIMARY:
+        assert (one.left_out, one.name) != ("new_load", "VACANCY")  # shown changed occupancies there
+        assert (one.left_out, one.name) != ("occupancy", "HEAT_PUMP")  # shown cars and added loads there
+
+
+def test_every_pair_is_told_on_what_both_have():
+    names = {slice_.name for slices in ENDPOINTS.values() for slice_ in slices}
+
+    def every(factor):
+        return pl.concat([frame(factor, name=name) for name in sorted(names)])
+
+    records = [({"arm": "real", "left_out": "none", "seed": 1}, every(1.0))]
+    records += [({"arm": "full", "left_out": out, "seed": 1}, every(0.95)) for out in ("new_load", "occupancy")]
+    found = pair_figures(frames_of(records), "full", "real", draws=10)
+    assert set(found) == {*ENDPOINTS, "tail"}
+    assert found["primary"]["value"] == pytest.approx(np.log(0.95), abs=1e-5)
+    assert pair_figures(frames_of(records[:2]), "full", "real", draws=10).keys() == {"HEAT_PUMP"}
+
+
+def test_four_points_between_seeds_want_sixteen_of_them():
+    assert seeds_needed([-0.0204 * 2**0.5, 0.0204 * 2**0.5]) == 16
+    assert seeds_needed([0.1]) is None
+
+
+def test_a_study_plays_one_seed_after_the_other_and_plain_arms_once():
+    planned = list(jobs(arms=["real", "full"], seeds=2, folds=["held_2013-01-01"], halves=["A"]))
+    assert [job.path.split("/", 2)[2] for job in planned] == [
+        "none/real-seed1", "new_load/full-seed1", "occupancy/full-seed1",
+        "none/real-seed2", "new_load/full-seed2", "occupancy/full-seed2",
+    ]  # fmt: skip
