@@ -85,14 +85,27 @@ class _Axes(NamedTuple):
     homes: NDArray[np.str_]
     weeks: NDArray[np.int64]
 
-    def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], ...]:
-        """Return how often a draw takes each seed, home and week."""
+    def draw(self, draws: int, rng: np.random.Generator) -> "_Weights":
+        """Return how often each draw takes each seed, home and week."""
         sizes = (len(self.seeds), len(self.homes), len(self.weeks))
-        return tuple(rng.multinomial(n, np.full(n, 1 / n)).astype(np.float64) for n in sizes)
+        return _Weights(*(rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64) for n in sizes))
 
-    def once(self) -> tuple[NDArray[np.float64], ...]:
-        """Return every seed, home and week once."""
-        return np.ones(len(self.seeds)), np.ones(len(self.homes)), np.ones(len(self.weeks))
+    def once(self) -> "_Weights":
+        """Return one draw that takes every seed, home and week once."""
+        return _Weights(*(np.ones((1, len(axis))) for axis in (self.seeds, self.homes, self.weeks)))
+
+    def seed_by_seed(self) -> "_Weights":
+        """Return a draw for each seed that takes it alone, and every home and week once."""
+        n = len(self.seeds)
+        return _Weights(np.eye(n), np.ones((n, len(self.homes))), np.ones((n, len(self.weeks))))
+
+
+class _Weights(NamedTuple):
+    """How often each of D draws takes each seed ``(D, S)``, home ``(D, E)`` and week ``(D, W)``."""
+
+    seeds: NDArray[np.float64]
+    homes: NDArray[np.float64]
+    weeks: NDArray[np.float64]
 
 
 Pair: TypeAlias = tuple[float, dict[int, pl.DataFrame], dict[int, pl.DataFrame]]
@@ -119,20 +132,23 @@ def _sums(arm: dict[int, pl.DataFrame], axes: _Axes) -> Sums:
     return Sums(loss, windows)
 
 
-def _home_ratios(
-    first: Sums, second: Sums, seeds: NDArray[np.float64], weeks: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return each home's log-ratio under the weights of one draw, NaN where it has no window in it, ``(E,)``."""
-    totals = [np.einsum("s,sew,w->e", seeds, sums.loss, weeks) for sums in (first, second)]
+def _home_ratios(first: Sums, second: Sums, weights: _Weights) -> NDArray[np.float64]:
+    """Return each home's log-ratio in each draw, NaN where it has no window in it, ``(D, E)``."""
+    totals = []
+    for sums in (first, second):
+        by_week = np.tensordot(weights.seeds, sums.loss, axes=(1, 0))  # (D, E, W)
+        totals.append((by_week * weights.weeks[:, None]).sum(axis=2))  # (D, E)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.log(totals[0] / totals[1])
     return np.where(np.isfinite(ratio), ratio, np.nan)
 
 
-def _weighted(ratios: NDArray[np.float64], homes: NDArray[np.float64]) -> float:
+def _weighted(ratios: NDArray[np.float64], homes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over homes of each draw, ``(D,)``, NaN where none of its homes has a window."""
     known = ~np.isnan(ratios)
-    total = (homes * known).sum()
-    return float((homes * np.where(known, ratios, 0)).sum() / total) if total else float("nan")
+    total = (homes * known).sum(axis=1)
+    mean = (homes * np.where(known, ratios, 0)).sum(axis=1) / np.where(total > 0, total, 1)
+    return np.where(total > 0, mean, np.nan)
 
 
 def _trimmed(ratios: NDArray[np.float64]) -> float:
@@ -158,22 +174,20 @@ def compare(slices: Sequence[Pair], *, draws: int, rng: np.random.Generator) -> 
     tables = [(weight, _sums(first, axes), _sums(second, axes)) for weight, first, second in slices]
     if not all(np.array_equal(first.windows, second.windows) for _, first, second in tables):
         raise SchemaError("two arms were judged on different windows; make the records of one of them again")
-    weights = np.array([float(weight) for weight, _, _ in tables])
-    weights /= weights.sum()
+    parts = np.array([float(weight) for weight, _, _ in tables])
+    parts /= parts.sum()
 
-    def mean_of(seeds: NDArray[np.float64], homes: NDArray[np.float64], weeks: NDArray[np.float64]) -> float:
-        ratios = [_weighted(_home_ratios(first, second, seeds, weeks), homes) for _, first, second in tables]
-        return float(weights @ ratios)
+    def mean_of(weights: _Weights) -> NDArray[np.float64]:
+        means = [_weighted(_home_ratios(first, second, weights), weights.homes) for _, first, second in tables]
+        return np.asarray(parts @ np.array(means))  # (D,)
 
-    seeds, homes, weeks = axes.once()
-    drawn = [mean_of(*axes.draw(rng)) for _ in range(draws)]
-    by_seed = tuple(mean_of(row, homes, weeks) for row in np.eye(len(seeds)))
-    trimmed = weights @ [_trimmed(_home_ratios(first, second, seeds, weeks)) for _, first, second in tables]
-    low, high = np.nanquantile(drawn, (0.025, 0.975)) if len(seeds) > 1 else (np.nan, np.nan)
+    drawn = mean_of(axes.draw(draws, rng))
+    low, high = np.nanquantile(drawn, (0.025, 0.975)) if len(axes.seeds) > 1 else (np.nan, np.nan)
+    trimmed = parts @ [_trimmed(_home_ratios(first, second, axes.once())[0]) for _, first, second in tables]
+    by_seed = tuple(mean_of(axes.seed_by_seed()).tolist())
+    value = float(mean_of(axes.once())[0])
     judged = min(int((first.windows.sum(axis=(0, 2)) > 0).sum()) for _, first, _ in tables)
-    return Comparison(
-        mean_of(seeds, homes, weeks), float(low), float(high), float(trimmed), by_seed, len(seeds), judged
-    )
+    return Comparison(value, float(low), float(high), float(trimmed), by_seed, len(axes.seeds), judged)
 
 
 def coverage(frames: Mapping[int, pl.DataFrame], name: str) -> float:
