@@ -25,7 +25,7 @@ FIGURES = RESULTS / "selfplay.json"
 PAGE = RESULTS / "selfplay.md"
 PICTURE = Path(__file__).with_name("figures") / "selfplay_scenarios.png"
 BUDGET = "pilot"
-CLEAN_MARGIN = 0.01
+LEAST_SEEDS = 2
 SAID = {
     "primary": "**primary endpoint**",
     "hard": "real hard windows",
@@ -97,11 +97,22 @@ def verdict(found: dict[str, Any]) -> str:
         said = pairs.get(f"full:{base}", {}).get("primary")
         if said is None:
             return "The full loop was not played to its end against both arms; nothing can be said yet."
-        passes = said["high"] is not None and said["high"] < 0
-        parts.append(f"against `{base}` {cell(said)} % ({'below' if passes else 'not below'} 0)")
+        below = "no limit" if said["high"] is None else "below 0" if said["high"] < 0 else "not below 0"
+        parts.append(f"against `{base}` {cell(said)} % ({below})")
     clean = pairs.get("full:real", {}).get("clean")
     bound = "" if clean is None else f"; clean windows against `real` {cell(clean)} % (margin +1 %)"
     return f"The full loop's primary endpoint: {', '.join(parts)}{bound}."
+
+
+def caution(found: dict[str, Any]) -> str:
+    """Return what so few seeds allow to be read."""
+    seeds = min(len(of["seeds"]) for of in found["arms"].values())
+    if seeds < LEAST_SEEDS:
+        return (
+            f"**Only {seeds} of the {LEAST_SEEDS} seeds that the protocol asks of a pilot at least has been played**, "
+            "so that there is no interval, nothing is known of the spread between seeds, and their number is not fixed."
+        )
+    return f"With {seeds} seeds the intervals are rough, and a limit below 0 here confirms nothing."
 
 
 def arm_rows(found: dict[str, Any]) -> list[list[str]]:
@@ -157,7 +168,7 @@ def page(found: dict[str, Any]) -> str:
         "homes. It measures the spread between seeds and decides no hypothesis.**\n",
         f"{study['dataset']} ({study['mode']}), budget `{study['budget']}`. {exams}.\n",
         "## What it says, and what it does not\n",
-        verdict(found) + " With so few seeds the intervals are rough, and a limit below 0 here confirms nothing.\n",
+        f"{verdict(found)} {caution(found)}\n",
     ]
     for base in BASES:
         arms = [arm for arm in found["arms"] if f"{arm}:{base}" in found["pairs"]]
@@ -167,8 +178,8 @@ def page(found: dict[str, Any]) -> str:
         ]
         parts += [
             f"## Change of the scaled loss against `{base}`, per cent\n",
-            "100 times the mean over homes of the log-ratio, with 95 % intervals over seeds, homes and weeks; below 0 "
-            "is better.\n",
+            "100 times the mean over homes of the log-ratio, with 95 % intervals over seeds, homes and weeks where "
+            "there are seeds to draw; below 0 is better.\n",
             table(["on", *(f"`{arm}`" for arm in arms)], [row for row in rows if any(row[1:])]) + "\n",
         ]  # fmt: skip
     parts += [
@@ -202,7 +213,9 @@ def picture(rows: pl.DataFrame) -> alt.VConcatChart:
     for number in rows["picture"].unique().sort():
         one = rows.filter((pl.col("picture") == number) & (pl.col("step") >= -96))
         kind, told, onset = one.select("kind", "parameters", "onset_steps").row(0)
-        base = alt.Chart(one).encode(x=alt.X("step:Q", title=None, axis=alt.Axis(values=list(range(-96, 49, 24)))))
+        base = alt.Chart(one).encode(
+            x=alt.X("step:Q", title="half hours from t0", axis=alt.Axis(values=list(range(-96, 49, 24))))
+        )
         layers = [
             base.mark_area(opacity=0.2, color=colour).encode(
                 y=alt.Y(f"{when}_low_kwh:Q", title="kWh"), y2=f"{when}_high_kwh:Q"
@@ -214,7 +227,7 @@ def picture(rows: pl.DataFrame) -> alt.VConcatChart:
             base.mark_line(color="black", strokeWidth=1).encode(y="played_kwh:Q"),
             *(base.mark_line(color=c, strokeWidth=1.5).encode(y=f"{w}_middle_kwh:Q") for w, c in colours.items()),
         ]
-        title = alt.Title(f"{kind}, onset {onset / 48:+.1f} days", subtitle=told or "no parameters")
+        title = alt.Title(f"{kind}, {-onset / 48:.1f} days before t0", subtitle=told or "no parameters")
         charts.append(alt.layer(*layers).properties(width=420, height=120, title=title))
     pairs = [alt.hconcat(*charts[at : at + 2]) for at in range(0, len(charts), 2)]
     return alt.vconcat(*pairs)
@@ -228,7 +241,7 @@ def main() -> None:
     if asked.pictures:
         picture(read_record(asked.pictures).frame).save(PICTURE, scale_factor=1.5)
     found = figures([read_record(path) for path in find_records(RECORDS / BUDGET)])
-    FIGURES.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(found), encoding="utf-8")
 
 
