@@ -7,7 +7,7 @@ from loadproof.errors import ConfigError
 from loadproof.features.table import spec_from_config
 from loadproof.runner.features import write_features
 from loadproof.runner.forecasters import FORECASTERS
-from loadproof.runner.stages import CUSTOM, run_stage
+from loadproof.runner.stages import CUSTOM, PLAYED, run_stage
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_two_stages_train_all_7_models_and_the_third_judges_their_tables(config)
     derived = config.data.derived_root
     assert run_stage("train_baselines", config) == "6 models, 6 windows each"
     assert run_stage("train_custom", config) == "7 models, 6 windows each"
-    assert {path.stem for path in (derived / "forecasts").iterdir()} == set(FORECASTERS)
+    assert {path.stem for path in (derived / "forecasts").iterdir()} == set(FORECASTERS) - set(PLAYED)
     assert {path.name for path in (derived / "models").glob("[!.]*")} == {"ridge", "lightgbm", *CUSTOM}
     assert run_stage("evaluate_models", config) == str(derived / "report.html")
     metrics = pl.read_parquet(derived / "metrics.parquet").filter(pl.col("entity_id").is_null())
@@ -69,4 +69,9 @@ def test_two_stages_train_all_7_models_and_the_third_judges_their_tables(config)
     assert {"season=winter", "season=spring", "size=q1", "after_gap=no", "half_hour=18:00"} <= set(slices)
     assert "homes_within_5_points_80" in metrics["metric"].unique().to_list()
     page = (derived / "report.html").read_text()
-    assert all(name in page for name in FORECASTERS)
+    assert all(name in page for name in FORECASTERS if name not in PLAYED)
+
+
+def test_self_play_says_that_two_homes_are_too_few_to_share(config):
+    with pytest.raises(ConfigError, match="2 training homes cannot be shared with a reference"):
+        run_stage("train_selfplay", config)
