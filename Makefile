@@ -33,7 +33,7 @@ run: $(INSTALLED)
 	$(BIN)/loadproof forecast --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
 	  --output-dir $(RUN)/forecast --model patchtst --at 2013-12-20
 	$(BIN)/loadproof anomaly --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
-	  --output-dir $(RUN)/forecast --detector physical --detector sub_pca
+	  --output-dir $(RUN)/forecast --detector ensemble
 	$(BIN)/loadproof backtest --dataset lcl --use-samples --config params.yaml --records $(RUN)/board
 	$(BIN)/loadproof feeders risk --dataset lcl --use-samples --config params.yaml --processed-root $(RUN)/processed \
 	  --rating pole_100kva --output-dir $(RUN)/forecast/feeders

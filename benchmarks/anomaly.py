@@ -49,13 +49,22 @@ _PEER_WINDOWS: Final = (8, 48)  # half hours: the stretches of our Sub-PCA
 _PEERS: Final = ("sub_pca", "isolation_forest")
 
 
+def _whole(known: Panel) -> NDArray[np.float32]:
+    """Return the series of the homes that were read nearly all the time in which most were, ``(E, T)``."""
+    there = ~np.isnan(known.energy_kwh)
+    most = np.flatnonzero(there.mean(axis=0) > 0.5)
+    span = slice(int(most[0]), int(most[-1]) + 1)
+    return known.energy_kwh[there[:, span].mean(axis=1) > 0.8, span]
+
+
 def make_homes(known: Panel, homes: int, days: int, *, rng: np.random.Generator) -> Panel:
     """Return made homes of ``days`` days after 28 days of context."""
     total = (days + CONTEXT_DAYS) * _DAY
     energy = np.empty((homes, total), dtype=np.float32)
-    whole = known.energy_kwh.shape[1] // (7 * _DAY) * 7 * _DAY
+    read = _whole(known)
+    weeks = read.shape[1] // (7 * _DAY)
     for home in range(homes):
-        series = np.roll(known.energy_kwh[home % len(known.entities), :whole], int(rng.integers(52)) * 7 * _DAY)
+        series = np.roll(read[home % len(read), : weeks * 7 * _DAY], int(rng.integers(weeks)) * 7 * _DAY)
         factor = rng.lognormal(0, 0.3) * rng.normal(1, 0.05, total)
         energy[home] = np.round(np.resize(series, total) * factor, 3)
         energy[home].reshape(-1, _DAY)[rng.random(total // _DAY) < 0.01] = np.nan
@@ -90,7 +99,7 @@ def measure(panel: Panel, names: tuple[str, ...], *, threads: int, config: Exper
     sweep, fitting, scoring = Sweep(panel, first, until, threads=threads), 0.0, [0.0, 0.0, 0]
     for name in names:
         detector = detector_of(name)(config)
-        _, seconds, _ = _clock(lambda d=detector: len(str(d.fit(*learn, rng=rng_for(0, "bench")))))
+        _, seconds, _ = _clock(lambda d=detector: d.fit(*learn, rng=rng_for(0, "bench")).train_windows)
         fitting += seconds
         rows, wall, cpu = _clock(lambda d=detector: sum(part.scores.score.size for part in sweep.score(d)))
         scoring = [scoring[0] + wall, scoring[1] + cpu, rows]
@@ -100,23 +109,19 @@ def measure(panel: Panel, names: tuple[str, ...], *, threads: int, config: Exper
     }
 
 
-def _peer(name: str, series: NDArray[np.float64]) -> None:
+def measure_peer(panel: Panel, name: str, homes: int) -> dict[str, Any]:
+    """Return how fast the peer fits and scores a few homes, each by itself, as it is made for; gaps are zero to it."""
     from TSB_AD.models.IForest import IForest
     from TSB_AD.models.PCA import PCA
 
-    if name == "sub_pca":
-        for window in _PEER_WINDOWS:
-            PCA(slidingWindow=window, n_components=None).fit(series[:, None])
-    else:
-        IForest(slidingWindow=_DAY, n_estimators=100, max_samples=256).fit(series[:, None])
-
-
-def measure_peer(panel: Panel, name: str, homes: int) -> dict[str, Any]:
-    """Return how fast the peer fits and scores a few homes, each by itself, as it is made for; gaps are zero to it."""
-
     def work() -> int:
         for home in range(homes):
-            _peer(name, np.nan_to_num(panel.energy_kwh[home]).astype(np.float64))
+            series = np.nan_to_num(panel.energy_kwh[home]).astype(np.float64)[:, None]
+            if name == "isolation_forest":
+                IForest(slidingWindow=_DAY, n_estimators=100, max_samples=256).fit(series)
+            else:
+                for window in _PEER_WINDOWS:
+                    PCA(slidingWindow=window, n_components=None).fit(series)
         return homes * panel.energy_kwh.shape[1]
 
     return _figures(*_clock(work)) | {"homes": homes, "peak_mb": _memory_mb()}

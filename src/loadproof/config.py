@@ -233,6 +233,9 @@ class AnomalyConfig(_Section):
     fit_windows: int = Field(
         8000, ge=10, description="Days of homes that a detector is fitted on at most, evenly taken"
     )
+    fault_homes: int = Field(
+        24, ge=1, le=10_000, description="Homes that an ensemble sets faults into, to be weighed by"
+    )
     forecaster: Literal["ridge", "lightgbm", "patchtst"] = Field(
         "ridge", description="Whose bands readings are held against, where a detector wants a forecaster"
     )

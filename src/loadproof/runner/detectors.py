@@ -83,7 +83,8 @@ def _residual(config: ExperimentConfig, device: str = "cpu") -> Detector:
 def _ensemble(config: ExperimentConfig, device: str = "cpu") -> Detector:
     from loadproof.anomaly.ensemble import EnsembleDetector
 
-    return EnsembleDetector([DETECTORS[name](config, device) for name in MEMBERS])
+    members = [DETECTORS[name](config, device) for name in MEMBERS]
+    return EnsembleDetector(members, fault_homes=config.anomaly.fault_homes)
 
 
 DETECTORS: Final[dict[DetectorName, DetectorBuilder]] = {
