@@ -27,7 +27,11 @@ SMALL = {
     "ridge": {"lookbacks_steps": (336,), "penalties": (1.0,)},
     "lightgbm": {"trees": 3, "leaves": 4, "max_rows": 4000, "line_rows": 1000, "threads": 1},
     "patchtst": {"width": 8, "heads": 2, "layers": 1, "feedforward": 8, "epochs": 2, "batch_windows": 64},
-}
+    "selfplay": {
+        "warm_updates": 8, "reference_updates": 4, "episodes": 2, "updates": 1, "scenarios": 2, "homes": 2,
+        "real_windows": 8, "scenario_windows": 4, "judge_episodes": 2,
+    },
+}  # fmt: skip
 LEARNERS = sorted(set(FORECASTERS) - AT_ONCE)
 
 
@@ -314,13 +318,13 @@ def test_new_data_are_trained_on_from_the_weights_there_unless_these_have_seen_t
 
 @pytest.mark.parametrize("model", LEARNERS)
 def test_a_model_that_learned_weather_is_given_weather_or_refused_and_changed_weather_is_learned_again(model, tmp_path):
-    store = add_weather(make_store(tmp_path / "store", homes=3, days=100))
+    store = add_weather(make_store(tmp_path / "store", homes=4, days=100))
     config = config_of(features={"weather": "perfect"})
     done = train(store, "lcl", model, tmp_path / "models", config=config)
     assert "temp_perfect_degc" in done.facts.known_names
     assert train(store, "lcl", model, tmp_path / "models", config=config).how == "kept"
-    assert len(ask(store, tmp_path / "models", tmp_path, model).outlooks) == 3
-    dry = make_store(tmp_path / "dry", homes=3, days=100)
+    assert len(ask(store, tmp_path / "models", tmp_path, model).outlooks) == 4
+    dry = make_store(tmp_path / "dry", homes=4, days=100)
     with pytest.raises(ConfigError, match=r"holds no weather, and features.weather is perfect; run 'loadproof ingest"):
         ask(dry, tmp_path / "models", tmp_path, model)
     summary = store.summary_path("weather")

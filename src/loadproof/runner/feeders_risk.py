@@ -186,7 +186,7 @@ def _said_of(dataset: Dataset, loads: Loads, asked: RiskAsked, measured: int) ->
     """Return in sentences what the figures rest on."""
     said = []
     if dataset == "lcl":
-        said.append("the feeders are random groups of real homes, and the ratings those of no real feeder")
+        said.append("the feeders are random groups of homes, and the ratings those of no real feeder")
     if dataset == "ssen" and loads.scaled_by == "as_reported":
         shares = sorted(loads.reported_share.values())
         part = f"in the middle feeder {shares[len(shares) // 2]:.0%} of the MPANs" if shares else "an unknown share"
