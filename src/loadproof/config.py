@@ -90,6 +90,13 @@ class FeatureConfig(_Section):
     )
     left_out: tuple[str, ...] = Field((), description="Columns of the feature table to do without")
 
+    @property
+    def weather_label(self) -> str:
+        """What every run with this weather says of it, lest what nobody could know pass for a forecast."""
+        error = f"simulated forecasts of it, {self.weather_error_degc:g} degC off a day ahead"
+        perfect = "perfect weather: what really came, known to nobody at t0"
+        return {"observed": "observed before t0", "forecast": error, "perfect": perfect}.get(self.weather, "none")
+
 
 class RidgeConfig(_Section):
     """The closed-form ridge."""

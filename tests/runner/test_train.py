@@ -18,6 +18,7 @@ from loadproof.model_folder import read_model
 from loadproof.runner.forecast import forecast
 from loadproof.runner.forecasters import AT_ONCE, FORECASTERS
 from loadproof.runner.predict import predict
+from loadproof.runner.report import report
 from loadproof.runner.train import restored, train
 
 ROOT = Path(__file__).parents[2]
@@ -178,9 +179,10 @@ def test_other_knobs_another_seed_or_other_data_are_trained_again(store, models_
     assert read_model(tmp_path / "ridge").facts.data_sha256 != read_model(models_root / "ridge").facts.data_sha256
 
 
-def test_a_damaged_model_is_trained_again(store, models_root, tmp_path):
+@pytest.mark.parametrize("name", ["config.json", "arrays.safetensors", "calibration.safetensors"])
+def test_a_model_of_which_1_file_is_damaged_is_trained_again(store, models_root, tmp_path, name):
     shutil.copytree(models_root / "ridge", tmp_path / "ridge")
-    (tmp_path / "ridge" / "config.json").write_text("{")
+    (tmp_path / "ridge" / name).write_text("{")
     assert train(store, "lcl", "ridge", tmp_path, config=config_of()).how == "trained"
     assert files_of(tmp_path / "ridge") == files_of(models_root / "ridge")
 
@@ -330,3 +332,33 @@ def test_a_model_that_learned_weather_is_given_weather_or_refused_and_changed_we
     summary = store.summary_path("weather")
     summary.write_text(summary.read_text().replace("7", "8"))
     assert train(store, "lcl", model, tmp_path / "models", config=config).how != "kept"
+
+
+def test_a_config_of_other_features_or_of_a_longer_lag_than_the_models_is_refused_with_the_mend(
+    store, models_root, tmp_path
+):
+    def of(**sections):
+        return predict(
+            store, "lcl", "ridge", dt.date(2013, 3, 28), tmp_path / "out", horizon_steps=48, models_root=models_root,
+            config=ExperimentConfig.model_validate(sections),
+        )  # fmt: skip
+
+    with pytest.raises(SchemaError, match=r"trained with features.weather none, the config says perfect; train it"):
+        of(features={"weather": "perfect"})
+    with pytest.raises(SchemaError, match=r"trained with forecast\.data_lag_steps 0, the config says 336; train it"):
+        of(forecast={"data_lag_steps": 336})
+    assert len(of(features={"weather": "none"}, forecast={"context_steps": 1344}).outlooks) == 4
+
+
+def test_a_run_and_a_forecast_that_knew_the_weather_to_come_say_perfect_weather_and_stand_in_no_other_run(tmp_path):
+    store = add_weather(make_store(tmp_path / "store", homes=3, days=100))
+    config, root = config_of(features={"weather": "perfect"}), tmp_path / "models"
+    forecast(store, "lcl", ["persistence_ensemble"], tmp_path / "run", config=config_of(), models_root=root)
+    done = forecast(store, "lcl", ["lightgbm"], tmp_path / "run", config=config, models_root=root)
+    assert done.models == ("lightgbm",)  # the run without weather was cleared away
+    label = "perfect weather: what really came, known to nobody at t0"
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["weather"] == label
+    page = report(store, "lcl", tmp_path / "run", tmp_path / "report.html").read_text()
+    assert label in page
+    assert ask(store, root, tmp_path, "lightgbm").weather == label
+    assert ask(store, root, tmp_path, "persistence_ensemble").weather == "none"

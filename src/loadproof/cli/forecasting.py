@@ -158,6 +158,8 @@ def forecast_command(
         store, dataset, output_dir, knobs=knobs.forecast, judging=knobs.evaluation, seed=knobs.seed, track=bar
     )
     show_metrics(rows)
+    if knobs.features.weather != "none":
+        console.print(f"weather: {knobs.features.weather_label}", soft_wrap=True)
     console.print(f"forecasts and metrics: {output_dir}", soft_wrap=True)
 
 

@@ -146,6 +146,8 @@ def show_outlooks(said: "Prediction") -> None:
     console.print(table)
     if (more := len(said.outlooks) - MOST_SHOWN) > 0:
         console.print(f"and {more} more in the table")
+    if said.weather != "none":
+        console.print(f"weather: {said.weather}", soft_wrap=True)
     if said.left_out:
         first = ", ".join(said.left_out[:3]) + (", ..." if len(said.left_out) > 3 else "")
         console.print(f"left out, for less than a day's worth of readings: {len(said.left_out)} ({first})")

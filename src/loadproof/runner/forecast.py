@@ -71,10 +71,13 @@ def forecast(
     identity = {
         "dataset": dataset,
         "knobs": config.forecast.model_dump(mode="json"),
+        "features": config.features.model_dump(mode="json"),
+        "calibration": config.calibration.model_dump(mode="json"),
+        "weather": config.features.weather_label,
         "seed": config.seed,
         "loadproof_version": __version__,
         "processed_root": str(store.root),
-        **data_facts(store, dataset),
+        **data_facts(store, dataset, with_weather=surroundings.weather is not None),
     }
     earlier = _join_run(store, output_dir, identity)
     for name in track(models, "forecasting", len(models)):

@@ -47,6 +47,7 @@ class Prediction:
         path: Its table, of ``FORECASTS``.
         outlooks: A few figures for each entity.
         left_out: Entities with too little to say anything.
+        weather: What a trained model was told of the weather.
     """
 
     model: str
@@ -54,6 +55,7 @@ class Prediction:
     path: Path
     outlooks: Sequence[Outlook]
     left_out: Sequence[str]
+    weather: str = "none"
 
 
 class _Ready(NamedTuple):
@@ -80,7 +82,7 @@ def predict(
         model: One of ``FORECASTERS``; one that learns must have been trained.
         at: The instant; a date is its UK midnight.
         output_dir: The table goes to ``at/<t0>/<model>.parquet`` below it.
-        config: The knobs of a naive model; a trained one brings its own.
+        config: The knobs of a naive model; a trained one brings its own, and those named here must not contradict it.
         horizon_steps: How far ahead, in intervals.
         models_root: Where the model folders lie.
         entities: Whom to forecast; none for all that have enough readings.
@@ -88,7 +90,7 @@ def predict(
 
     Raises:
         ConfigError: If there is no such model, or too little to say anything: what is missing is said.
-        SchemaError: If the model was not trained, is damaged, or was made for other data.
+        SchemaError: If the model was not trained, is damaged, or was made for other data or other features.
     """
     t0 = as_datetime(to_instant(at))
     builder_of(model)
@@ -96,6 +98,7 @@ def predict(
         ready = _fit_naive(store, dataset, model, t0, config, horizon_steps)
     else:
         ready = _read(store, dataset, models_root / model, device, horizon_steps)
+        _require_features(ready, config)
     inputs, left_out = _inputs(store, dataset, ready, t0, entities)
     if ready.facts is not None and dt.date.fromisoformat(ready.facts.trained_until) > t0.date():
         logger.warning(
@@ -105,7 +108,8 @@ def predict(
     forecast, inputs = _shorten(_forecast(store, dataset, ready, inputs, t0), inputs, horizon_steps)
     path = output_dir / "at" / f"{t0:%Y-%m-%dT%H%MZ}" / f"{model}.parquet"
     store.write_forecasts(path, forecast_table(model, forecast, inputs))
-    return Prediction(model, t0, path, outlooks(forecast, inputs), left_out)
+    label = "none" if ready.facts is None else ready.config.features.weather_label
+    return Prediction(model, t0, path, outlooks(forecast, inputs), left_out, label)
 
 
 def _said(t0: dt.datetime) -> str:
@@ -140,6 +144,23 @@ def _read(store: Store, dataset: Dataset, folder: Path, device: str, horizon_ste
     forecaster, calibration = restored(stored, folder, config, device)
     surroundings = read_surroundings(store, config.features, seed=config.seed)
     return _Ready(forecaster, config, surroundings, facts.interval_mins, folder, facts, calibration)
+
+
+def _require_features(ready: _Ready, asked: ExperimentConfig) -> None:
+    """Refuse a model of other features, or of a shorter lag, than a config asks for; what it does not name it leaves.
+
+    Raises:
+        SchemaError: With the first knob that differs.
+    """
+    own, named = ready.config, asked.features if "features" in asked.model_fields_set else ready.config.features
+    wanted = {f"features.{name}": (getattr(own.features, name), value) for name, value in named}
+    lags = own.forecast.data_lag_steps, max(own.forecast.data_lag_steps, asked.forecast.data_lag_steps)
+    for name, (mine, value) in {**wanted, "forecast.data_lag_steps": lags}.items():
+        if mine != value:
+            raise SchemaError(
+                f"{ready.folder}: was trained with {name} {mine}, the config says {value}; train it with that config "
+                "by 'loadproof train --config', or leave --config out to forecast as it was trained"
+            )
 
 
 def _fit_naive(

@@ -27,6 +27,7 @@ _SHOWN = {
     "seed": "seed",
     "data_sha256": "SHA-256 of the sources' digests",
     "test_windows": "windows judged",
+    "weather": "weather used",
 }
 
 

@@ -86,10 +86,10 @@ def _may_continue(old: ModelFacts, new: ModelFacts) -> bool:
     return same and own[0] == own[1] and old.trained_until <= new.trained_until
 
 
-def _standing(folder: Path) -> ModelFacts | None:
-    """Return the facts of the model that stands there, None where none does that this version can read."""
+def _standing(folder: Path) -> StoredModel | None:
+    """Return the model that stands there, None where none does that is whole and of this version."""
     try:
-        return read_facts(folder)
+        return None if read_facts(folder) is None else read_model(folder)
     except SchemaError as error:
         logger.info("%s; training from nothing", error)
         return None
@@ -112,12 +112,9 @@ def fit_or_read(
     try:
         with FileLock(models_root / f".{model}.lock").acquire(timeout=0):
             old = None if anew else _standing(folder)
-            if old == facts:
+            if old is not None and old.facts == facts:
                 logger.info("%s: is of the same data and knobs already, and kept", folder)
-                stored = read_model(folder)
-                return Fitted(
-                    *restored(stored, folder, config, device), TrainReport(model, folder, "kept", facts, None)
-                )
+                return Fitted(*restored(old, folder, config, device), TrainReport(model, folder, "kept", facts, None))
             return _fit(folder, facts, split, config, device, old)
     except Timeout as error:
         raise ConfigError(f"{folder}: another process trains it now; wait for it to end") from error
@@ -145,16 +142,17 @@ def restored(
 
 
 def _fit(
-    folder: Path, facts: ModelFacts, split: Split, config: ExperimentConfig, device: str, old: ModelFacts | None
+    folder: Path, facts: ModelFacts, split: Split, config: ExperimentConfig, device: str, old: StoredModel | None
 ) -> Fitted:
     """Train, from the old model's weights where that is possible, calibrate, and keep the outcome."""
     model = facts.model
-    how: How = "continued" if model in CONTINUES and old is not None and _may_continue(old, facts) else "trained"
-    checkpoint_dir = _checkpoint_dir(folder, facts, old if how == "continued" else None)
+    start = old if model in CONTINUES and old is not None and _may_continue(old.facts, facts) else None
+    how: How = "trained" if start is None else "continued"
+    checkpoint_dir = _checkpoint_dir(folder, facts, None if start is None else start.facts)
     forecaster = builder_of(model)(config, device, checkpoint_dir)
-    if how == "continued":
+    if start is not None:
         logger.info("%s: training starts from its weights; --anew would start from nothing", folder)
-        forecaster.restore(read_model(folder).state)
+        forecaster.restore(start.state)
     report = forecaster.fit(split.train, split.valid, rng=rng_for(config.seed, f"forecast/{model}"))
     block = split.valid
     calibration = calibrate(forecaster.predict(block.inputs), block.inputs, block.truth_kwh, knobs=config.calibration)
