@@ -9,6 +9,7 @@ from tests.evaluation.test_report import Page, said, specs_of
 
 from loadproof.evaluation.aggregates_models import BAR, coverage_slices, held_bands, ratios_to_bar, skill_by_half_hour
 from loadproof.evaluation.report import ReportContent, build_report
+from loadproof.evaluation.report_words import spells
 from loadproof.schema import METRICS
 
 MODELS = (BAR, "ridge", "patchtst")
@@ -31,7 +32,7 @@ def compared(best="patchtst", value=0.8):
         at = f"half_hour={half // 2:02d}:{half % 2 * 30:02d}"
         rows += [row(BAR, "pinball", 0.10, at, unit="kWh"), row("ridge", "pinball", 0.08, at, unit="kWh")]
         rows += [row("patchtst", "pinball", 0.12 if half == 36 else 0.05, at, unit="kWh")]
-        rows += [row(model, "coverage_80", 0.78, at) for model in MODELS]
+        rows += [row(model, "coverage_80", 0.7 if (model, half) == ("ridge", 34) else 0.78, at) for model in MODELS]
     for slice_ in ("season=winter", "season=spring", "size=q1", "after_gap=no"):
         rows += [row(model, "coverage_80", 0.81, slice_, low=0.79, high=0.83) for model in MODELS]
     return table(*rows)
@@ -82,7 +83,10 @@ def test_the_ratio_by_pinball_goes_before_that_by_crps():
 def test_coverage_is_told_by_the_3_kinds_of_slices_that_were_judged():
     found = coverage_slices(compared(), "coverage_80")
     assert found["kind"].unique(maintain_order=True).to_list() == ["season", "size", "after_gap"]
-    assert found.filter(kind=pl.lit("season"))["at"].unique(maintain_order=True).to_list() == ["winter", "spring"]
+    assert found.filter(kind=pl.lit("season"))["at"].unique(maintain_order=True).to_list() == [
+        "winter: 1,000",
+        "spring: 1,000",
+    ]
 
 
 def test_the_chapter_draws_2_losses_2_lines_over_the_day_3_slices_and_3_fans(html):
@@ -129,7 +133,7 @@ def test_bands_of_52_81_and_90_per_cent_miss_an_aim_and_the_table_names_the_fart
     ]
     (held,) = held_bands(table(*rows), ["ridge", "patchtst"])
     assert held.shares == {50: 0.52, 80: 0.81, 90: 0.9}
-    assert held.half_hours == {50: 0, 80: 1, 90: 0}
+    assert held.half_hours == {50: (), 80: ("17:00",), 90: ()}
     assert held.homes == {50: 0.85, 80: 0.85, 90: 0.85}
     assert held.worst[:2] == ("coverage_80", "half_hour=17:00")
     assert held.worst[2] == pytest.approx(0.03)
@@ -142,3 +146,10 @@ def test_the_chapter_says_where_each_model_misses_its_aim(html):
     assert "Whether the bands keep to their aims" in text
     assert "in the 50 % band" in text
     assert "50 % band in all, by 1.5 points" in text
+    assert "ridgenever17:00never" in text.split("At what times of day the bands miss their aim")[1]
+
+
+def test_half_hours_off_are_told_as_spells_of_the_day_up_to_their_end():
+    assert spells(["02:00", "04:30", "05:00", "05:30", "23:30"]) == "02:00, 04:30 to 06:00, 23:30"
+    assert spells([f"{half // 2:02d}:{half % 2 * 30:02d}" for half in range(48)]) == "00:00 to 24:00"
+    assert spells([]) == ""

@@ -31,14 +31,14 @@ class Held(NamedTuple):
     Attributes:
         model: Whose bands.
         shares: Coverage of each band in all, by its nominal per cent.
-        half_hours: How many of the 48 half hours each band is beyond its tolerance in.
+        half_hours: The half hours of the day, ``HH:MM``, in which each band is beyond its tolerance, in order.
         homes: Share of homes within 5 points, by band.
         worst: What is farthest beyond its tolerance: where, and by how much; None where nothing is.
     """
 
     model: str
     shares: dict[int, float]
-    half_hours: dict[int, int]
+    half_hours: dict[int, tuple[str, ...]]
     homes: dict[int, float]
     worst: tuple[str, str, float] | None
 
@@ -69,14 +69,24 @@ def skill_by_half_hour(metrics: pl.DataFrame, bar: str = BAR) -> pl.DataFrame:
 
 
 def coverage_slices(metrics: pl.DataFrame, metric: str) -> pl.DataFrame:
-    """Return the coverage of one band by slice, with ``kind`` and ``at`` in words, in the order of the kinds."""
+    """Return the coverage of one band by slice, with ``kind`` and ``at`` in words, in the order of the kinds.
+
+    The words end in how many half hours were judged: of few, the share says little.
+    """
     parts = []
     for kind, (_, names) in COVERAGE_SLICES.items():
         rows = by_slice(metrics, metric, kind).filter(pl.col("at").is_in(list(names)))
         order = rows["at"].cast(pl.Enum(list(names)))
         rows = rows.with_columns(order.alias("place"), kind=pl.lit(kind)).sort("place", maintain_order=True)
-        parts.append(rows.drop("place").with_columns(pl.col("at").replace_strict(names, return_dtype=pl.String)))
+        words = pl.format("{}: {}", pl.col("at").replace_strict(names, return_dtype=pl.String), _thousands(rows))
+        parts.append(rows.drop("place").with_columns(at=words))
     return pl.concat(parts)
+
+
+def _thousands(rows: pl.DataFrame) -> pl.Series:
+    """Return the most half hours that a model was judged on in each row's slice, in words."""
+    most = rows.select(pl.col("n").max().over("at")).to_series()
+    return pl.Series([f"{n:,}" for n in most], dtype=pl.String)
 
 
 def held_bands(metrics: pl.DataFrame, order: Sequence[str]) -> list[Held]:
@@ -94,10 +104,7 @@ def held_bands(metrics: pl.DataFrame, order: Sequence[str]) -> list[Held]:
         if not shares:
             continue
         half_hours = {
-            band: off.filter(
-                pl.col("metric") == f"coverage_{band}", pl.col("slice").str.starts_with("half_hour=")
-            ).height
-            for band in BANDS
+            band: tuple(by_slice(off, f"coverage_{band}", "half_hour")["at"].sort().to_list()) for band in BANDS
         }
         worst = off.filter(pl.col("metric").str.starts_with("coverage_")).head(1).rows(named=True)
         told = (worst[0]["metric"], worst[0]["slice"], worst[0]["off"]) if worst else None

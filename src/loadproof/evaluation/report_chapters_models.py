@@ -11,6 +11,7 @@ from loadproof.evaluation.aggregates_forecasts import Fan, Window
 from loadproof.evaluation.aggregates_models import (
     BAR,
     COVERAGE_SLICES,
+    Held,
     coverage_slices,
     held_bands,
     ratios_to_bar,
@@ -39,7 +40,7 @@ from loadproof.evaluation.report_html import (
     table,
     tag,
 )
-from loadproof.evaluation.report_words import METRICS_SHOWN, dataset_words, day_words, figure_words
+from loadproof.evaluation.report_words import METRICS_SHOWN, dataset_words, day_words, figure_words, spells
 from loadproof.features.calendar import UK_ZONE
 
 __all__ = ["Beside", "models_chapter"]
@@ -138,7 +139,7 @@ def _slices(part: pl.DataFrame, order: list[str], suffix: str) -> list[Html]:
         return []
     aid = (
         f"Each point belongs on the dashed line at {BAND}\u00a0%: left of it the band is too narrow for such windows, "
-        "right of it too wide. Lines are 95\u00a0% intervals."
+        "right of it too wide. Lines are 95\u00a0% intervals; beside each name stands how many half hours were judged."
     )
     return [figure(f"Where the bands hold and where not{suffix}", aid, panels, layout="pair")]
 
@@ -154,7 +155,7 @@ def _kept(part: pl.DataFrame, order: list[str], suffix: str) -> list[Html]:
     lines: list[list[str]] = []
     for one in held:
         cells = [f"{100 * one.shares[band]:.1f}" if band in one.shares else "–" for band in BANDS]
-        off = " / ".join(str(one.half_hours[band]) for band in BANDS)
+        off = " / ".join(str(len(one.half_hours[band])) for band in BANDS)
         homes = " / ".join(f"{100 * one.homes[band]:.0f}" if band in one.homes else "–" for band in BANDS)
         lines.append([breakable(one.model), *cells, off, homes, _worst(one.worst)])
     said = tag(
@@ -165,7 +166,21 @@ def _kept(part: pl.DataFrame, order: list[str], suffix: str) -> list[Html]:
         class_="kicker",
     )
     numeric = [False, *[True] * (len(head) - 1), False]
-    return [table(f"Whether the bands keep to their aims{suffix}", [*head, "farthest beyond"], lines, numeric), said]
+    whole = table(f"Whether the bands keep to their aims{suffix}", [*head, "farthest beyond"], lines, numeric)
+    return [whole, said, *_when_off(held, suffix)]
+
+
+def _when_off(held: Sequence[Held], suffix: str) -> list[Html]:
+    """The table of the times of day at which bands miss their aim; none where all keep to it."""
+    lines = [
+        [breakable(one.model), *(spells(one.half_hours[band]) or "never" for band in BANDS)]
+        for one in held
+        if any(one.half_hours.values())
+    ]
+    if not lines:
+        return []
+    head = ["Model", *(f"{band}\u00a0% band" for band in BANDS)]
+    return [table(f"At what times of day the bands miss their aim{suffix}", head, lines, [False] * len(head))]
 
 
 def _worst(worst: tuple[str, str, float] | None) -> str:

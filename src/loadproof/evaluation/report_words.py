@@ -21,6 +21,7 @@ __all__ = [
     "listed",
     "plural",
     "share_words",
+    "spells",
     "unit_words",
 ]
 
@@ -161,6 +162,19 @@ def day_words(day: dt.date) -> str:
 def listed(words: Sequence[str]) -> str:
     """Return words as a reader says them: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def spells(half_hours: Sequence[str]) -> str:
+    """Return half hours of the day, ``HH:MM`` and ascending, as spells: 02:00, 04:30 to 06:00."""
+    runs: list[list[int]] = []
+    for half in (int(at[:2]) * 2 + int(at[3:]) // 30 for at in half_hours):
+        if runs and runs[-1][1] == half:
+            runs[-1][1] = half + 1
+        else:
+            runs.append([half, half + 1])
+    clock = [[f"{edge // 2:02d}:{edge % 2 * 30:02d}" for edge in run] for run in runs]
+    single = [end - start == 1 for start, end in runs]
+    return ", ".join(start if one else f"{start} to {end}" for (start, end), one in zip(clock, single, strict=True))
 
 
 def interval_words(low: float | None, high: float | None, *, digits: int | None = None) -> str:
