@@ -403,8 +403,10 @@ def read_config(path: Path) -> ExperimentConfig:
         return ExperimentConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: does not exist; name another with --config") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is no YAML ({error}); mend it") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: is no YAML ({' '.join(str(error).split())}); mend it") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{path}: is a folder; name a file with --config") from error
     except ValidationError as error:
         raise ConfigError(f"{path}: {_first_trouble(error)}; mend that line") from error
 

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from loadproof.cli import app as cli
 from loadproof.cli.forecasting import backtest_command, forecast_command, train_command
+from loadproof.errors import ConfigError
 from loadproof.runner.forecasters import AT_ONCE, FORECASTERS
 
 HEAVY = ("h5py", "torch", "lightgbm", "statsforecast", "sklearn", "scipy", "altair", "vl_convert", "requests", "pandas")
@@ -76,6 +77,16 @@ def test_an_instant_with_its_zone_is_that_instant(at_home):
 def test_what_cannot_be_done_says_why_and_what_to_do(at_home, words, message):
     with pytest.raises(cli.LoadproofError, match=message):
         invoke(*words, "--no-use-samples")
+
+
+def test_a_config_that_is_a_folder_or_no_text_is_refused_in_1_line_with_the_mend(at_home):
+    (at_home / "folder").mkdir()
+    (at_home / "bytes.yaml").write_bytes(b"\xff\xfe")
+    (at_home / "torn.yaml").write_text("forecast: [1,\nseed: 2")
+    for name, message in (("folder", "is a folder; name"), ("bytes.yaml", "is no YAML"), ("torn.yaml", "is no YAML")):
+        with pytest.raises(ConfigError, match=f"{name}: {message}") as raised:
+            invoke("forecast", "--config", name)
+        assert "\n" not in str(raised.value)
 
 
 def test_the_device_is_the_flags_then_the_environments_then_cpu(at_home, monkeypatch):

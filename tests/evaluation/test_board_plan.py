@@ -30,7 +30,9 @@ def test_filters_leave_2_jobs_of_one_model_in_one_fold_and_an_empty_choice_is_re
         "held_2013-02-01/home-A/seasonal_naive-none-lag0",
         "held_2013-02-01/home-B/seasonal_naive-none-lag0",
     ]
-    with pytest.raises(ConfigError, match="the board has no job of"):
+    with pytest.raises(
+        ConfigError, match=r"no job of models stranger; it has models .*; levels .*home.*; folds .*held_"
+    ):
         plan_board(config, Only(models=("stranger",)))
 
 

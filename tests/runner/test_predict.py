@@ -85,6 +85,16 @@ def test_what_is_missing_for_a_forecast_is_said(store, tmp_path, entities, at, m
         ask(store, tmp_path, "seasonal_naive", at=at, entities=entities)
 
 
+def test_on_the_second_day_of_all_data_the_naive_model_has_nothing_to_learn_from_and_persistence_says_how(
+    store, tmp_path
+):
+    day = dt.date(2013, 1, 2)
+    with pytest.raises(ConfigError, match=r"next 48 intervals were published by 2013-01-02 00:00 UTC, and no .* --at"):
+        ask(store, tmp_path, "seasonal_naive", at=day, entities=["lcl:MAC000001"])
+    (one,) = ask(store, tmp_path, at=day, entities=["lcl:MAC000001"]).outlooks
+    assert one.fallbacks == {"week_mean": 48}
+
+
 def test_an_unknown_model_is_refused_with_the_names_of_all(store, tmp_path):
     with pytest.raises(ConfigError, match=r"no model is called 'prophet'; there are: .*persistence_ensemble"):
         ask(store, tmp_path, "prophet")

@@ -55,6 +55,11 @@ class Job(NamedTuple):
         return self.setting.arm == "none"
 
 
+def _names(job: Job) -> tuple[str, str, str, str]:
+    """Return the model, the level, the fold and the arm."""
+    return job.model, job.setting.level, job.fold, job.setting.arm
+
+
 class Only(NamedTuple):
     """Which jobs to do: those whose names are all listed; an empty list takes every one."""
 
@@ -65,8 +70,7 @@ class Only(NamedTuple):
 
     def takes(self, job: Job) -> bool:
         """Return whether a job is wanted."""
-        said = (job.model, job.setting.level, job.fold, job.setting.arm)
-        return all(not wanted or name in wanted for wanted, name in zip(self, said, strict=True))
+        return all(not wanted or name in wanted for wanted, name in zip(self, _names(job), strict=True))
 
 
 EVERY_JOB: Final = Only()
@@ -86,7 +90,10 @@ def plan_board(config: ExperimentConfig, only: Only = EVERY_JOB) -> list[Job]:
     """
     jobs = [job for job in dict.fromkeys(_jobs(config)) if only.takes(job)]
     if not jobs:
-        raise ConfigError(f"the board has no job of {only}; name models, levels, folds and arms that params.yaml lists")
+        asked = "; ".join(f"{name} {', '.join(names)}" for name, names in only._asdict().items() if names)
+        columns = zip(*(_names(job) for job in _jobs(config)), strict=True)
+        there = "; ".join(f"{name} {', '.join(sorted(set(x)))}" for name, x in zip(only._fields, columns, strict=True))
+        raise ConfigError(f"the board has no job of {asked}; it has {there}: name those, or list more in the config")
     return jobs
 
 

@@ -181,7 +181,15 @@ def _fit_naive(
     )  # fmt: skip
     learned = split_by_time(windows, valid_from=t0, test_from=t0)
     forecaster = builder_of(model)(config)
-    forecaster.fit(learned.train, learned.valid, rng=rng_for(config.seed, f"forecast/{model}"))
+    try:
+        forecaster.fit(learned.train, learned.valid, rng=rng_for(config.seed, f"forecast/{model}"))
+    except ConfigError as error:
+        if len(learned.train):
+            raise
+        raise ConfigError(
+            f"{model} learns from days whose next {horizon_steps} intervals were published by {_said(t0)}, and no home "
+            f"has one with a reading before it; {_where(store, dataset, store.entities(dataset)[0])}"
+        ) from error
     return _Ready(forecaster, config, surroundings, panel.interval_mins)
 
 
