@@ -1,7 +1,9 @@
+import datetime as dt
 import logging
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 from tests.runner.made_stores import make_store
 from typer.testing import CliRunner
@@ -77,6 +79,26 @@ def test_an_instant_with_its_zone_is_that_instant(at_home):
 def test_what_cannot_be_done_says_why_and_what_to_do(at_home, words, message):
     with pytest.raises(cli.LoadproofError, match=message):
         invoke(*words, "--no-use-samples")
+
+
+def test_a_data_lag_of_2_days_hides_the_last_2_days_from_the_forecast(at_home):
+    words = ("forecast", "--no-use-samples", "--at", "2013-02-20", "--entity", "lcl:MAC000001")
+    folder = at_home / "data" / "derived" / "forecast" / "at" / "2013-02-20T0000Z"
+    found = []
+    for lag in (0, 96, 96):
+        if len(found) == 2:  # what the last 2 days were is nothing to a forecast that does not know them
+            path = at_home / "data" / "processed" / "dataset=lcl" / "month=2013-02" / "part-00000.parquet"
+            late = pl.col("ts_utc").is_between(
+                dt.datetime(2013, 2, 18, tzinfo=dt.UTC), dt.datetime(2013, 2, 20, tzinfo=dt.UTC)
+            )
+            table = pl.read_parquet(path).with_columns(
+                pl.when(late).then(9.0).otherwise("energy_kwh").cast(pl.Float32).alias("energy_kwh")
+            )
+            table.write_parquet(path)
+        assert invoke(*words, "--data-lag", lag).exit_code == 0
+        found.append(pl.read_parquet(folder / "seasonal_naive.parquet"))
+    assert not found[0].equals(found[1])
+    assert found[1].equals(found[2])
 
 
 def test_a_config_that_is_a_folder_or_no_text_is_refused_in_1_line_with_the_mend(at_home):

@@ -343,9 +343,13 @@ def test_a_config_of_other_features_or_of_a_longer_lag_than_the_models_is_refuse
             config=ExperimentConfig.model_validate(sections),
         )  # fmt: skip
 
-    with pytest.raises(SchemaError, match=r"trained with features.weather none, the config says perfect; train it"):
+    with pytest.raises(
+        SchemaError, match=r"trained with features\.weather none, and perfect is asked for; train it so"
+    ):
         of(features={"weather": "perfect"})
-    with pytest.raises(SchemaError, match=r"trained with forecast\.data_lag_steps 0, the config says 336; train it"):
+    with pytest.raises(
+        SchemaError, match=r"trained with forecast\.data_lag_steps 0, and 336 is asked for; train it so"
+    ):
         of(forecast={"data_lag_steps": 336})
     assert len(of(features={"weather": "none"}, forecast={"context_steps": 1344}).outlooks) == 4
 

@@ -34,6 +34,10 @@ _NAMES: Final = ", ".join(FORECASTERS)
 _LEARNERS: Final = ", ".join(name for name in FORECASTERS if name not in AT_ONCE)
 _BLOCKS: Final = DEFAULTS.forecast
 
+DataLag = Annotated[
+    int | None, typer.Option(min=0, max=2016, help="Half hours until a reading is published; default: the config's.")
+]
+
 
 def take_knobs(config: Path | None, seed: int | None, **forecast: object) -> ExperimentConfig:
     """Return the config of a file, or the defaults, with what was said on the command line in its place."""
@@ -75,6 +79,7 @@ def train_command(
     dataset: DatasetOption = "lcl",
     model: Annotated[list[str] | None, typer.Option(help=f"One of {_LEARNERS}; repeat for more.")] = None,
     config: ConfigOption = None,
+    data_lag: DataLag = None,
     device: DeviceOption = None,
     episodes: Annotated[
         int | None, typer.Option(min=1, max=100_000, help="Of self-play; default: the config's.")
@@ -93,7 +98,7 @@ def train_command(
     """
     from loadproof.runner.train import train
 
-    knobs = take_knobs(config, seed)
+    knobs = take_knobs(config, seed, data_lag_steps=data_lag)
     if episodes is not None:
         play = knobs.selfplay.model_copy(update={"episodes": episodes})
         knobs = knobs.model_copy(update={"selfplay": play})
@@ -121,6 +126,7 @@ def forecast_command(
     test_until: Annotated[
         str | None, typer.Option(help=f"First UK day after the test block; default: {_BLOCKS.test_until}.")
     ] = None,
+    data_lag: DataLag = None,
     config: ConfigOption = None,
     device: DeviceOption = None,
     processed_root: ProcessedRootOption = None,
@@ -134,8 +140,9 @@ def forecast_command(
     Example: loadproof forecast --dataset lcl --model patchtst --horizon 48 --at 2013-12-01 --entity lcl:MAC000003
     """
     knobs = take_knobs(
-        config, seed, horizon_steps=horizon, valid_from=valid_from, test_from=test_from, test_until=test_until
-    )
+        config, seed, horizon_steps=horizon, data_lag_steps=data_lag, valid_from=valid_from, test_from=test_from,
+        test_until=test_until,
+    )  # fmt: skip
     if entity and at is None:
         raise ConfigError("--entity is for a forecast from one instant; name that with --at")
     moment = as_moment(at) if at is not None else None
@@ -176,6 +183,7 @@ def backtest_command(
     records: Annotated[
         Path, typer.Option(help="Where the board's records go; those that are there are not made again.")
     ] = Path("data/derived/board"),
+    data_lag: DataLag = None,
     device: DeviceOption = None,
     processed_root: ProcessedRootOption = None,
     use_samples: UseSamples = None,
@@ -187,7 +195,7 @@ def backtest_command(
     """
     from loadproof.runner.backtest import Only, backtest
 
-    knobs = take_knobs(config, seed)
+    knobs = take_knobs(config, seed, data_lag_steps=data_lag)
     store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
     only = Only(models=tuple(model or ()), levels=tuple(level or ()), folds=tuple(fold or ()), arms=tuple(arm or ()))
     done = backtest(store, dataset, records, config=knobs, only=only, device=choose_device(device), track=bar)

@@ -158,8 +158,8 @@ def _require_features(ready: _Ready, asked: ExperimentConfig) -> None:
     for name, (mine, value) in {**wanted, "forecast.data_lag_steps": lags}.items():
         if mine != value:
             raise SchemaError(
-                f"{ready.folder}: was trained with {name} {mine}, the config says {value}; train it with that config "
-                "by 'loadproof train --config', or leave --config out to forecast as it was trained"
+                f"{ready.folder}: was trained with {name} {mine}, and {value} is asked for; train it so with "
+                "'loadproof train', or leave that out to forecast as it was trained"
             )
 
 
