@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from loadproof.errors import ConfigError
 
 __all__ = [
+    "AnomalyBoardConfig",
     "AnomalyConfig",
     "AutoencoderConfig",
     "BacktestConfig",
@@ -264,6 +265,31 @@ class AnomalyConfig(_Section):
         return self
 
 
+class AnomalyBoardConfig(_Section):
+    """The board of detectors: who learns from what, and what is set into whom."""
+
+    train_every: int = Field(
+        4, ge=1, le=366, description="Of each home's days before valid_from, one in so many trains"
+    )
+    valid_from: dt.date = Field(dt.date(2013, 8, 1), description="First UK day of the training homes' validation")
+    test_from: dt.date = Field(dt.date(2013, 10, 1), description="First UK day on which other homes are judged")
+    test_until: dt.date = Field(dt.date(2014, 1, 1), description="First UK day after that")
+    homes_per_half: int = Field(12, ge=1, le=10_000, description="Homes of each half that events are set into")
+    slow: dict[str, int] = Field({"mstl": 2}, description="Detectors judged on so many of these homes alone")
+    fault_homes: int = Field(8, ge=1, le=10_000, description="Training homes that the ensemble's faults are set into")
+    alerts_per_week: float = Field(0.1, gt=0, le=50, description="Chosen false alarms per home and week")
+    rates: tuple[float, ...] = Field(
+        (0.05, 0.1, 0.2, 0.5, 1.0), min_length=1, description="Chosen rates that are held against those achieved"
+    )
+    lead_alerts_per_week: float = Field(1.0, gt=0, le=50, description="The rate on LEAD's single buildings")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "AnomalyBoardConfig":
+        if not self.valid_from < self.test_from < self.test_until:
+            raise ValueError("valid_from < test_from < test_until must hold")
+        return self
+
+
 class BacktestConfig(_Section):
     """The board: folds, groups and arms."""
 
@@ -376,6 +402,7 @@ class ExperimentConfig(_Section):
     anomaly: AnomalyConfig = AnomalyConfig()
     backtest: BacktestConfig = BacktestConfig()
     tree: TreeConfig = TreeConfig()
+    anomaly_board: AnomalyBoardConfig = AnomalyBoardConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
 

@@ -23,13 +23,13 @@ def test_clean_scores_that_are_missing_or_alike_still_make_a_scale(clean):
     assert (np.diff(found[0]) >= 0).all()
 
 
-def test_the_views_of_1_surprise_in_a_day_are_it_a_thirteenth_within_3_hours_and_a_48th_of_the_day():
+def test_the_views_of_13_decades_in_a_day_are_they_10_beyond_3_a_thirteenth_within_3_hours_and_a_48th_of_the_day():
     surprises = np.zeros((1, 48), np.float32)
     surprises[0, 20] = 13
     views = views_of(surprises, interval_mins=30)
-    np.testing.assert_allclose(views[0, 20], [13, 1, 13 / 48], rtol=1e-6)
-    np.testing.assert_allclose(views[0, 26], [0, 1, 13 / 48], rtol=1e-6)
-    np.testing.assert_allclose(views[0, 27], [0, 0, 13 / 48], atol=1e-6)
+    np.testing.assert_allclose(views[0, 20], [13, 10, 1, 13 / 48], rtol=1e-6)
+    np.testing.assert_allclose(views[0, 26], [0, 0, 1, 13 / 48], rtol=1e-6)
+    np.testing.assert_allclose(views[0, 27], [0, 0, 0, 13 / 48], atol=1e-6)
 
 
 def test_what_is_missing_is_left_out_of_every_mean_and_stays_missing():
@@ -37,4 +37,4 @@ def test_what_is_missing_is_left_out_of_every_mean_and_stays_missing():
     surprises[0, 10:14] = np.nan
     views = views_of(surprises, interval_mins=30)
     assert np.isnan(views[0, 10:14]).all()
-    np.testing.assert_allclose(np.delete(views[0], slice(10, 14), axis=0), 1)
+    np.testing.assert_allclose(np.delete(views[0], slice(10, 14), axis=0), [[1, 0, 1, 1]] * 44)

@@ -21,6 +21,8 @@ __all__ = ["EnsembleDetector"]
 
 _ALL: Final = "none"  # of the kinds is left out
 _ODD_QUANTILE: Final = 0.99
+_CLEAN_ROWS: Final = 60_000  # readings that weights are learned from, by chance of all
+_FAULTY_ROWS: Final = 2_000  # of each kind and strength
 _LOG_MOST: Final = 27.0  # evidence beyond e^27 rounds to a score of 1 anyway
 
 Members: TypeAlias = Sequence[Detector]
@@ -87,6 +89,7 @@ class EnsembleDetector(Detector):
                 f"{len(clean)} windows hold no fault whole; give an ensemble more days of validation to learn from"
             )
         usual = self._views(clean, scored, scales)[~np.isnan(clean.truth_kwh)].astype(np.float64)  # (R, F)
+        usual = usual[rng.permutation(len(usual))[:_CLEAN_ROWS]]
         weights, odd = {}, {}
         for kind in (_ALL, *self.faults):
             others = [row for row in rows if row.kind != kind] or rows
@@ -104,7 +107,8 @@ class EnsembleDetector(Detector):
                     continue
                 scored = [member.score(found.windows).score for member in self.members]
                 views = self._views(found.windows, scored, scales)
-                yield Rows(kind, views[found.label].astype(np.float64))
+                faulty = views[found.label].astype(np.float64)
+                yield Rows(kind, faulty[rng.permutation(len(faulty))[:_FAULTY_ROWS]])
 
     def without(self, kind: str) -> "EnsembleDetector":
         """Return the same detector with the weights that were learned without a kind of fault.

@@ -1,6 +1,7 @@
 """How far a reading lies outside the band that a forecaster gave for it at the midnight before."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -24,7 +25,11 @@ _STATIC: Final = CalibrationConfig(kind="static")
 """A fixed calibration, so that a day is judged by its own context and nobody's other days."""
 
 _MEDIAN: Final = LEVELS.index(0.5)
-_LEAST_HALF: Final = 0.1  # the least half band in levels: a tenth of a reading that is not small
+_LEAST_HALF: Final = 0.5  # the least half band in levels: a reading that is not small, two thirds more or less
+_ABSURD: Final = 40.0
+"""A reading of the context beyond so many times the home's usual energy, or below 0, is hidden from the forecaster: it
+was judged on its own day, and what it would do to the days after is no fault of theirs."""
+
 _ODD_QUANTILE: Final = 0.99
 
 _WINDOWS: Final = 64
@@ -42,7 +47,7 @@ class ResidualDetector(Detector):
     The forecast is of what was known at the day's midnight: a forecaster is given ``Inputs``, which hold no truth. The
     band is calibrated on validation (static conformal), and distances are taken on the scale of ``relative_level``, on
     which a dropout is as far off as a spike. Evidence is 1 where one clean reading in a hundred lies, by validation.
-    A window in whose context nothing was observed has no forecast, and no evidence.
+    A window in whose context nothing (or nothing but the absurd) was observed has no forecast, and no evidence.
 
     Args:
         forecaster: Any; it is fitted with the detector.
@@ -62,7 +67,7 @@ class ResidualDetector(Detector):
         """
         report = self.forecaster.fit(train, valid, rng=rng)
         clean = valid if len(valid) else train
-        clean = clean.take(np.flatnonzero(clean.inputs.observed.any(axis=1)))
+        clean = clean.take(np.flatnonzero(_sane(clean.inputs).observed.any(axis=1)))
         forecast = self._forecast(clean.inputs)
         learned = calibrate(forecast, clean.inputs, clean.truth_kwh, knobs=_STATIC).as_prior()
         distance = np.abs(_distance(learned.apply(forecast, clean.inputs), clean))
@@ -79,7 +84,7 @@ class ResidualDetector(Detector):
         """
         calibration, odd = self._require()
         distance = np.full(windows.truth_kwh.shape, np.nan)
-        told = np.flatnonzero(windows.inputs.observed.any(axis=1))
+        told = np.flatnonzero(_sane(windows.inputs).observed.any(axis=1))
         if told.size:
             some = windows.take(told)
             forecast = calibration.apply(self._forecast(some.inputs), some.inputs)
@@ -94,7 +99,7 @@ class ResidualDetector(Detector):
     def _forecasts(self, inputs: Inputs) -> Iterator[Forecast]:
         for first in range(0, len(inputs), _WINDOWS):
             count = min(_WINDOWS, len(inputs) - first)
-            said = self.forecaster.predict(inputs.take(first + np.arange(_WINDOWS) % count))
+            said = self.forecaster.predict(_sane(inputs.take(first + np.arange(_WINDOWS) % count)))
             yield Forecast(said.quantiles_kwh[:count], said.levels, said.mean_kwh[:count], said.how[:count], said.hows)
 
     def _require(self) -> _Fitted:
@@ -127,6 +132,13 @@ class ResidualDetector(Detector):
         calibration = Calibration.from_state(parts["calibration"])
         self.forecaster.restore(parts["model"])
         self._fitted = _Fitted(calibration, float(state.knobs["odd"]))
+
+
+def _sane(inputs: Inputs) -> Inputs:
+    """Return the inputs without what is absurd in their contexts."""
+    context = inputs.context_kwh
+    absurd = (context < 0) | (context > np.float32(_ABSURD) * home_scale(inputs)[:, None])
+    return replace(inputs, context_kwh=np.where(absurd, np.float32(np.nan), context)) if absurd.any() else inputs
 
 
 def _distance(forecast: Forecast, windows: Windows) -> NDArray[np.float64]:

@@ -9,9 +9,11 @@ from loadproof.features.gaps import known_mean
 
 __all__ = ["VIEWS", "Scale", "fit_scale", "surprise", "views_of"]
 
-VIEWS: Final = ("reading", "hours_around", "day")
-"""What is seen of a detector's surprise at each half hour: it, its mean from three hours before to three after within
-the day, and its mean over the day."""
+VIEWS: Final = ("reading", "beyond", "hours_around", "day")
+"""What is seen of a detector's surprise at each half hour: it, by how much it is beyond three decades, its mean from
+three hours before to three after within the day, and its mean over the day."""
+
+_BEYOND_DECADES: Final = 3.0  # one clean reading in a thousand
 
 _TAILS: Final = np.array([1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4])
 _MOST_DECADES: Final = 8.0
@@ -51,7 +53,7 @@ def surprise(score: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
 
 
 def views_of(surprises: NDArray[np.float32], *, interval_mins: int) -> NDArray[np.float32]:
-    """Return ``VIEWS`` of surprises ``(N, H)``, NaN where missing, ``(N, H, 3)``."""
+    """Return ``VIEWS`` of surprises ``(N, H)``, NaN where missing, ``(N, H, 4)``."""
     reach = max(_AROUND_MINS // interval_mins, 1)
     h = surprises.shape[1]
     known = ~np.isnan(surprises)
@@ -63,4 +65,5 @@ def views_of(surprises: NDArray[np.float32], *, interval_mins: int) -> NDArray[n
     around = (total / np.maximum(count, 1)).astype(np.float32)
     day = np.broadcast_to(known_mean(surprises)[:, None], surprises.shape)
     blank = np.float32(np.nan)
-    return np.stack([surprises, np.where(known, around, blank), np.where(known, day, blank)], axis=-1)
+    beyond = np.maximum(surprises - np.float32(_BEYOND_DECADES), 0)
+    return np.stack([surprises, beyond, np.where(known, around, blank), np.where(known, day, blank)], axis=-1)

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from loadproof import __version__
 from loadproof.cli.anomaly import anomaly_command
+from loadproof.cli.benchmark import benchmark_app
 from loadproof.cli.feeders import feeders_app
 from loadproof.cli.forecasting import backtest_command, forecast_command, train_command
 from loadproof.cli.ingest import ingest_app
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(feeders_app, name="feeders")
 app.add_typer(study_app, name="study")
+app.add_typer(benchmark_app, name="benchmark")
 
 
 def main() -> None:

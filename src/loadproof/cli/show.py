@@ -29,6 +29,7 @@ __all__ = [
     "show_board",
     "show_broken",
     "show_detection",
+    "show_detectors",
     "show_ingest",
     "show_metrics",
     "show_outlooks",
@@ -204,3 +205,36 @@ def show_detection(done: "Detection") -> None:
         console.print(table)
     for said, path in zip(("scores", "alerts", "alerts as JSON"), done.paths, strict=True):
         console.print(f"{said}: {path}", soft_wrap=True)
+
+
+def show_detectors(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print each table of the board of detectors over all kinds and strengths, the best ranking first."""
+    shown = {"vus_pr": "VUS-PR", "vus_roc": "VUS-ROC", "event_f1": "event F1", "range_f1": "range F1",
+             "vus_pr_lead_of:ensemble": "ensemble's lead", "achieved_over_chosen": "achieved / chosen"}  # fmt: skip
+    tables: dict[tuple[str, str], dict[str, dict[str, Mapping[str, Any]]]] = {}
+    for row in rows:
+        of_all = row["kind"] in ("all", "clean") or row["table"] == "lead"
+        if of_all and row["metric"] in shown and (row["strength"] is None or row["table"] == "clean"):
+            about = row["kind"] if row["strength"] is None else f"{row['strength']:g} alerts per home and week"
+            cells = tables.setdefault((row["table"], about), {})
+            cells.setdefault(row["detector"], {})[row["metric"]] = row
+    for (title, about), lines in tables.items():
+        there = [name for name in shown if any(name in cells for cells in lines.values())]
+        table = Table(title=f"{title}, {about}", title_justify="left", box=SIMPLE)
+        table.add_column("detector", no_wrap=True)
+        for name in there:
+            table.add_column(shown[name], justify="right", no_wrap=True)
+        for detector in sorted(lines, key=lambda name: -_value(lines[name].get("vus_pr"))):
+            table.add_row(detector, *(_told(lines[detector].get(name)) for name in there))
+        console.print(table)
+
+
+def _value(row: Mapping[str, Any] | None) -> float:
+    return 0.0 if row is None or row["value"] is None else float(row["value"])
+
+
+def _told(row: Mapping[str, Any] | None) -> str:
+    if row is None or row["value"] is None or row["value"] != row["value"]:
+        return ""
+    interval = "" if row["low"] != row["low"] else f" [{row['low']:.3f}, {row['high']:.3f}]"
+    return f"{row['value']:.3f}{interval}"

@@ -1,4 +1,4 @@
-"""A small network that writes a day again from what is most usual about it, and says how sure it is of each step.
+"""A small network that writes a day again from what is most usual about it, and says how sure one can be of each step.
 
 W steps a day, G numbers a step in, K the code. What is missing goes in as 0 with a mask that says so, and adds neither
 to the loss nor to its gradient.
@@ -60,6 +60,8 @@ class _DayExamples:
 class WindowAutoencoder(nn.Module):
     """Two layers down to a code, two layers up again, with the usual level beside the code.
 
+    The scale of each step is told from the usual level alone, so that an odd day cannot excuse itself.
+
     Args:
         steps: W.
         width: Width of the hidden layers.
@@ -69,7 +71,8 @@ class WindowAutoencoder(nn.Module):
     def __init__(self, steps: int, *, width: int, code: int) -> None:
         super().__init__()
         self.encoder = nn.Sequential(nn.Linear(3 * steps, width), nn.GELU(), nn.Linear(width, code))
-        self.decoder = nn.Sequential(nn.Linear(code + steps, width), nn.GELU(), nn.Linear(width, 2 * steps))
+        self.decoder = nn.Sequential(nn.Linear(code + steps, width), nn.GELU(), nn.Linear(width, steps))
+        self.scale = nn.Sequential(nn.Linear(steps, width), nn.GELU(), nn.Linear(width, steps))
 
     def forward(self, deviation: Tensor, seen: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:
         """Return location and logarithm of the scale, ``(B, W)`` each.
@@ -80,8 +83,8 @@ class WindowAutoencoder(nn.Module):
             usual: Usual level of each step, ``(B, W)``.
         """
         code = self.encoder(torch.cat([deviation.clamp(-_CLIP, _CLIP) * seen, seen, usual], dim=-1))  # (B, K)
-        location, log_scale = self.decoder(torch.cat([code, usual], dim=-1)).chunk(2, dim=-1)  # (B, W) each
-        return location, log_scale.clamp(*_LOG_SCALE)
+        location = self.decoder(torch.cat([code, usual], dim=-1))  # (B, W)
+        return location, self.scale(usual).clamp(*_LOG_SCALE)
 
     @torch.inference_mode()
     def write(self, days: Days) -> Written:
@@ -161,7 +164,7 @@ def network_from_arrays(arrays: dict[str, NDArray[np.float32]], knobs: Autoencod
         SchemaError: When they are not of such a network.
     """
     try:
-        steps = arrays["decoder.2.bias"].shape[0] // 2
+        steps = arrays["decoder.2.bias"].shape[0]
         network = WindowAutoencoder(steps, width=knobs.width, code=knobs.code)
         network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()})
     except (KeyError, IndexError, TypeError, RuntimeError) as error:
