@@ -36,6 +36,8 @@ SHOWN = {
     "detection_delay": "delay, half hours",
     "false_alarms": "false alarms per home and week",
 }
+KEPT = {*SHOWN, LEAD_OF, "achieved_over_chosen", "average_precision", "roc_auc"}
+OF_STRENGTHS = {"vus_pr", "event_recall", "detection_delay", "achieved_over_chosen"}
 EVENTS = {**FAULTS, **CHANGES}
 Row = dict[str, Any]
 
@@ -78,7 +80,9 @@ has no interval. Buffer: 12 h in all, as above. Alarms at {lead_alerts_per_week:
 def keep(records: Path) -> None:
     """Make the board of all records and keep its figures."""
     paths = find_records(records)
-    rows = [[_rounded(row[name]) for name in COLUMNS] for row in anomaly_board_of(records, draws=DRAWS)]
+    found = anomaly_board_of(records, draws=DRAWS)
+    shown = [row for row in found if row["metric"] in (KEPT if row["strength"] is None else OF_STRENGTHS)]
+    rows = [[_rounded(row[name]) for name in COLUMNS] for row in shown]
     facts = [read_facts(path) or {} for path in paths]
     about = {name: facts[0][name] for name in ("dataset", "mode", "seed", "data_sha256", "knobs_sha256")}
     about |= {"records": len(paths), "draws": DRAWS, "knobs": json.loads((records / "knobs.json").read_text())}
