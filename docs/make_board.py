@@ -277,7 +277,7 @@ def page(figures: dict[str, Any]) -> str:
         blocks=len(plan["blocks_from"]),
         folds=", ".join(fold.replace("held_", "the block held out from ") for fold in about["fold"]),
         valid_days=plan["valid_days"],
-        min_reporting=plan["min_reporting"],
+        min_reporting=knobs["groups"]["min_reporting"],
         devices=", ".join(about["device"]),
         versions=", ".join(about["loadproof_version"]),
         libraries_said=", ".join(f"{name} {version}" for name, version in about["libraries"].items()),

@@ -23,7 +23,15 @@ from loadproof.features.panel import Panel
 from loadproof.forecaster import Forecaster
 from loadproof.records import Record, find_records, read_record, write_records
 from loadproof.runner.blocks import Surroundings, data_facts, read_all, read_surroundings
-from loadproof.runner.board_identity import board_knobs, everys, identity_of, known_facts, record_paths, records_stand
+from loadproof.runner.board_identity import (
+    board_knobs,
+    everys,
+    group_knobs,
+    identity_of,
+    known_facts,
+    record_paths,
+    records_stand,
+)
 from loadproof.runner.forecasters import FORECASTERS, Builder
 from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset
@@ -173,7 +181,7 @@ def backtest(
         raise ConfigError(f"no model is called {unknown[0]!r}; there are: {', '.join(sorted(builders))}")
     todo = [task for task in tasks if not records_stand(task.paths, task.identity)]
     if todo:
-        store.write_json(records_root / "knobs.json", board_knobs(config))
+        store.write_json(records_root / "knobs.json", board_knobs(config) | {"groups": group_knobs(config)})
         _say_how_long(todo, records_root)
         wants = "none" if all(task.job.plain for task in todo) else "perfect"
         around = read_surroundings(store, config.features.model_copy(update={"weather": wants}), seed=config.seed)

@@ -12,7 +12,7 @@ from loadproof.errors import SchemaError
 from loadproof.evaluation.board_plan import BARS, Job, group_size
 from loadproof.records import read_facts
 
-__all__ = ["board_knobs", "everys", "identity_of", "known_facts", "record_paths", "records_stand"]
+__all__ = ["board_knobs", "everys", "group_knobs", "identity_of", "known_facts", "record_paths", "records_stand"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,11 @@ def board_knobs(config: ExperimentConfig) -> dict[str, Any]:
     }
 
 
+def group_knobs(config: ExperimentConfig) -> dict[str, Any]:
+    """Return the knobs that decide the records of sums of homes besides, as JSON has them."""
+    return {name: getattr(config.backtest, name) for name in _GROUPS}
+
+
 def record_paths(root: Path, job: Job, variants: Iterable[str]) -> dict[str, Path]:
     """Return where the record of each variant lies."""
     return {name: root / f"{job.path}-{name}.parquet" for name in variants}
@@ -58,7 +63,7 @@ def everys(job: Job, config: ExperimentConfig) -> tuple[int, tuple[int, ...]]:
 def identity_of(job: Job, config: ExperimentConfig, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return all that decides what is in a job's records."""
     setting, (every, also) = job.setting, everys(job, config)
-    groups = {name: getattr(config.backtest, name) for name in _GROUPS} if group_size(setting.level) else {}
+    groups = group_knobs(config) if group_size(setting.level) else {}
     return {
         "fold": job.fold,
         "half": setting.half,
