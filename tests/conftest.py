@@ -4,6 +4,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# One thread in here and in every process that a test starts: sums then come in one order, whatever ran before.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
+
 # A busy machine is no defect of the code.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
