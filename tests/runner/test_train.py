@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import polars as pl
 import pytest
@@ -15,6 +16,7 @@ from loadproof import __version__
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.model_folder import read_model
+from loadproof.models.training import _Run
 from loadproof.runner.forecast import forecast
 from loadproof.runner.forecasters import AT_ONCE, FORECASTERS
 from loadproof.runner.predict import predict
@@ -293,6 +295,17 @@ def test_a_training_killed_after_its_first_checkpoint_goes_on_and_ends_in_the_sa
     assert report.how == "trained"
     assert files_of(tmp_path / "patchtst") == files_of(models_root / "patchtst")
     assert not (tmp_path / ".patchtst.checkpoints").exists()
+
+
+def test_a_training_killed_before_its_model_is_written_takes_no_step_again(store, models_root, tmp_path, monkeypatch):
+    with monkeypatch.context() as dying:
+        dying.setattr("loadproof.runner.train.write_model", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(store, "lcl", "patchtst", tmp_path, config=config_of())
+    assert not (tmp_path / "patchtst").exists()
+    monkeypatch.setattr(_Run, "_take_step", Mock(side_effect=AssertionError("a step")))
+    assert len(train(store, "lcl", "patchtst", tmp_path, config=config_of()).fit.records) == 2
+    assert files_of(tmp_path / "patchtst") == files_of(models_root / "patchtst")
 
 
 def test_a_checkpoint_of_other_knobs_is_not_taken_up(store, models_root, tmp_path):

@@ -81,7 +81,8 @@ class PatchTSTForecaster(Forecaster):
     Args:
         knobs: The network and its training.
         device: Where it trains and predicts, ``cpu`` or ``cuda``; on the latter in bfloat16 where that is safe.
-        checkpoint_dir: Where a training leaves what it needs to go on after a kill; None leaves nothing.
+        checkpoint_dir: Where a training leaves what it needs to go on after a kill, until its caller has kept the
+            outcome and takes it away; None leaves nothing.
     """
 
     name = "patchtst"
@@ -123,8 +124,6 @@ class PatchTSTForecaster(Forecaster):
                 network, examples, judged, loss, self._schedule(len(train)), rng=rng, path=path, identity=identity
             )
         )
-        if path:
-            path.unlink(missing_ok=True)
         self._fitted, self._network = fitted, network.eval()
         return FitReport(len(train), len(valid), records)
 

@@ -24,7 +24,7 @@ __all__ = ["EpochRecord", "Examples", "Schedule", "epochs", "mean_loss", "seeded
 
 logger = logging.getLogger(__name__)
 
-_PROGRESS: Final = ("epoch", "step", "best_loss", "worse")
+_PROGRESS: Final = ("epoch", "step", "best_loss", "worse", "curve")
 
 
 B_co = TypeVar("B_co", covariant=True)
@@ -139,6 +139,7 @@ class _Run(Generic[B]):
         self.epoch, self.step = 0, 0
         self.sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # of losses and of weights, this epoch
         self.best_loss, self.worse = float("inf"), 0
+        self.curve: list[list[float]] = []  # the losses of each epoch, on what was learned from and on what is judged
         self.best = {name: value.clone() for name, value in network.state_dict().items()}
         torch.manual_seed(seed)
         self.generators = self._generators()
@@ -194,13 +195,14 @@ class _Run(Generic[B]):
         self.optimiser.step()
         self.sums += torch.stack([total.detach(), weight.detach()])
 
-    def judge(self, valid_loss: float) -> None:
+    def judge(self, train_loss: float, valid_loss: float) -> None:
         """Keep the weights if they are the best so far; without a validation loss the latest are."""
         if valid_loss < self.best_loss or np.isnan(valid_loss):
             self.best_loss, self.worse = valid_loss, 0
             self.best = {name: value.clone() for name, value in self.network.state_dict().items()}
         else:
             self.worse += 1
+        self.curve.append([train_loss, valid_loss, self.best_loss])
 
     def save(self, path: Path) -> None:
         """Write all that is needed to go on from here."""
@@ -242,7 +244,7 @@ def epochs(
     network: nn.Module, train: Examples[B], valid: Examples[B], loss: Loss[B], schedule: Schedule, *,
     rng: np.random.Generator, path: Path | None = None, identity: str = "",
 ) -> Iterator[EpochRecord]:  # fmt: skip
-    """Train the network where it is and yield a record after each epoch.
+    """Train the network where it is and yield a record after each epoch, those before a kill first.
 
     Once exhausted, the network holds the weights of the best epoch.
 
@@ -265,10 +267,11 @@ def epochs(
         run = _Run(network, train, loss, schedule, seed=seed, identity=identity)
     if path and path.exists():
         run.resume(path)
+    yield from (EpochRecord(number, *losses) for number, losses in enumerate(run.curve, 1))
     while run.epoch < schedule.epochs and run.worse < schedule.patience:
         train_loss = run.run_epoch(path)
         valid_loss = mean_loss(network, valid, loss, bf16=schedule.bf16)
-        run.judge(valid_loss)
+        run.judge(train_loss, valid_loss)
         if path:
             run.save(path)
         logger.info("epoch %d: train %.5f, valid %.5f", run.epoch, train_loss, valid_loss)
