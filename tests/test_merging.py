@@ -66,3 +66,13 @@ def test_parts_in_the_reverse_order_of_names_merge_to_rows_in_order_with_their_o
         (f"lcl:MAC00000{n}", ["a.csv" if n < 4 else "b.csv"], [f'{{"tariff_group":"lcl:MAC00000{n}"}}'])
         for n in (2, 3, 4, 5)
     ]
+
+
+def test_row_groups_of_300_feeders_and_of_6_stand_in_one_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(merging, "ROWS_PER_GROUP", 300 * ROWS)
+    names = [f"ssen:0002001{n:05d}" for n in range(306)]
+    stage(tmp_path, 0, names, own, pl.String)
+    assert merge(tmp_path, {0: "2024-03-01.csv"}).rows == 306 * ROWS
+    path = tmp_path / "out" / "part-00000.parquet"
+    groups = [pq.ParquetFile(path).read_row_group(n)["entity_id"].unique().to_pylist() for n in (0, 1)]
+    assert groups == [names[:300], names[300:]]

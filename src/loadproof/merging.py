@@ -4,17 +4,20 @@ A month is a job of small values and writes below its own folder alone, so that 
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from loadproof.schema import Checked, set_repeats_aside
+from loadproof.parts import whole_extras
+from loadproof.schema import set_repeats_aside
 from loadproof.store import ROWS_PER_GROUP, naming
 
 __all__ = ["MergedMonth", "MonthJob", "merge_month", "part_number", "read_month"]
@@ -29,6 +32,8 @@ _LATE: Final = (
     pl.col("reason"),
     pl.concat_str(pl.col("entity_id", "ts_utc", "energy_kwh").cast(pl.String), separator=",").alias("at_rest"),
 )
+
+Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 _LATE_SCHEMA: Final = {"part": pl.UInt32(), "line": pl.UInt32(), "reason": pl.String(), "at_rest": pl.String()}
 
@@ -61,25 +66,24 @@ class MergedMonth:
     late: pl.DataFrame
 
 
-def merge_month(job: MonthJob) -> MergedMonth:
-    """Write a month's files, sorted by entity and time, without repeats."""
-    rows, entities, stamps, late = 0, set[str](), list[dt.datetime](), []
-    for number, (readings, repeated) in enumerate(_merge(job)):
-        # A contested half hour without a value was counted when its batch was staged.
-        late.append(repeated.filter(pl.col("energy_kwh").is_not_null()).select(_LATE))
-        if readings.is_empty():
-            continue
-        rows += readings.height
-        entities.update(readings["entity_id"].unique().cast(pl.String))
-        stamps += readings.select(first=pl.col("ts_utc").min(), last=pl.col("ts_utc").max()).row(0)
-        _write(readings, job.sources, job.folder / f"part-{number:05d}.parquet")
+class _Shard(NamedTuple):
+    """What goes into one file of a month: the rows of ``entities`` in ``frames``, or all of them."""
+
+    number: int
+    frames: tuple[pl.LazyFrame, ...]
+    entities: pl.Series | None
+
+
+def merge_month(job: MonthJob, map_: Map = map) -> MergedMonth:
+    """Write a month's files, sorted by entity and time, without repeats; each file is a job for ``map_``."""
+    files = list(map_(partial(_merge_file, job), _shards(job)))
     return MergedMonth(
         job.month,
-        rows,
-        frozenset(entities),
-        min(stamps, default=None),
-        max(stamps, default=None),
-        pl.concat(late) if late else pl.DataFrame(schema=_LATE_SCHEMA),
+        sum(file.rows for file in files),
+        frozenset[str]().union(*(file.entities for file in files)),
+        min((file.first_ts_utc for file in files if file.first_ts_utc), default=None),
+        max((file.last_ts_utc for file in files if file.last_ts_utc), default=None),
+        pl.concat([pl.DataFrame(schema=_LATE_SCHEMA), *(file.late for file in files)]),
     )
 
 
@@ -96,50 +100,69 @@ def part_number(file: Path) -> pl.Expr:
     return pl.lit(int(file.name[:5]), dtype=pl.UInt32)
 
 
-def _merge(job: MonthJob) -> Iterator[Checked]:
-    """Yield the month's readings in order of entity and time, file by file, with the repeats set aside."""
-    staged = [pl.scan_ipc(file).with_columns(part=part_number(file)) for file in job.staged]
+def _shards(job: MonthJob) -> Iterator[_Shard]:
+    """Yield lots of about ``ROWS_PER_FILE`` rows, cut between entities in the order of their names."""
     # Rows at rest come first, then parts and lines in order; the sort is stable, so that decides among repeats.
-    frames = [*_at_rest(job), *staged]
+    frames = [*_at_rest(job), *(_staged(file) for file in job.staged)]
     if not frames:
         return
-    for rows in _shards(frames):
-        named = rows.with_columns(_as_enum(rows["entity_id"]))
-        yield set_repeats_aside(named.sort("entity_id", "ts_utc", maintain_order=True))
-
-
-def _at_rest(job: MonthJob) -> list[pl.LazyFrame]:
-    """Return the rows that stay, as staged ones; ``line`` 0 tells that they came from no file now."""
-    if not job.at_rest:
-        return []
-    rows = pl.scan_parquet(list(job.at_rest), hive_partitioning=False).filter(pl.col("source").is_in(list(job.kept)))
-    return [
-        rows.select(
-            pl.lit(0, dtype=pl.UInt32).alias("line"),
-            "ts_utc",
-            "interval_mins",
-            "energy_kwh",
-            pl.col("entity_id", "extras").cast(pl.Categorical),
-            part=pl.col("source").replace_strict(job.kept, return_dtype=pl.UInt32),
-        )
-    ]
-
-
-def _shards(frames: Sequence[pl.LazyFrame]) -> Iterator[pl.DataFrame]:
-    """Yield the rows in lots of about ``ROWS_PER_FILE``, cut between entities in the order of their names."""
-    together = partial(pl.concat, how="diagonal_relaxed")
     if sum(pl.concat([frame.select(pl.len()) for frame in frames]).collect().to_series()) <= ROWS_PER_FILE:
-        yield together(frames).collect()
+        yield _Shard(0, tuple(frames), None)
         return
     numbered = [frame.select("entity_id", file=pl.lit(n, dtype=pl.UInt32)) for n, frame in enumerate(frames)]
     index = pl.concat(numbered).group_by("entity_id", "file").len().collect()
     sizes = index.group_by("entity_id").agg(pl.col("len").sum()).sort(pl.col("entity_id").cast(pl.String))
     before = pl.col("len").cum_sum() - pl.col("len")
     runs = sizes.with_columns(run=before // ROWS_PER_FILE).partition_by("run", maintain_order=True)
-    for run in runs:
-        numbers = index.join(run, on="entity_id", how="semi")["file"].unique().sort()
-        rows = together([frames[number] for number in numbers])
-        yield rows.filter(pl.col("entity_id").is_in(run["entity_id"].implode())).collect()
+    for number, run in enumerate(runs):
+        files = index.join(run, on="entity_id", how="semi")["file"].unique().sort()
+        yield _Shard(number, tuple(frames[file] for file in files), run["entity_id"])
+
+
+def _staged(file: Path) -> pl.LazyFrame:
+    return pl.scan_ipc(file).with_columns(part=part_number(file))
+
+
+def _at_rest(job: MonthJob) -> list[pl.LazyFrame]:
+    """Return the rows that stay, as staged ones; ``line`` 0 tells that they came from no file now."""
+    return [
+        pl.scan_parquet(file, hive_partitioning=False)
+        .filter(pl.col("source").is_in(list(job.kept)))
+        .select(
+            pl.lit(0, dtype=pl.UInt32).alias("line"),
+            "ts_utc",
+            "interval_mins",
+            "energy_kwh",
+            pl.col("entity_id").cast(pl.Categorical),
+            pl.col("extras").cast(pl.Categorical if _repeats(file, "extras") else pl.String),
+            part=pl.col("source").replace_strict(job.kept, return_dtype=pl.UInt32),
+        )
+        for file in job.at_rest
+    ]
+
+
+def _repeats(file: Path, column: str) -> bool:
+    """Whether a column at rest holds few texts many times, as its writer knew."""
+    group = pq.read_metadata(file).row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    return any("DICTIONARY" in kind for c in columns if c.path_in_schema == column for kind in c.encodings)
+
+
+def _merge_file(job: MonthJob, shard: _Shard) -> MergedMonth:
+    """Write one file of a month, sorted by entity and time, without repeats."""
+    rows = pl.concat(shard.frames, how="diagonal_relaxed")
+    if shard.entities is not None:
+        rows = rows.filter(pl.col("entity_id").is_in(shard.entities.implode()))
+    table = rows.collect()
+    named = table.with_columns(_as_enum(table["entity_id"]))
+    readings, repeated = set_repeats_aside(named.sort("entity_id", "ts_utc", maintain_order=True))
+    if not readings.is_empty():
+        _write(readings, job.sources, job.folder / f"part-{shard.number:05d}.parquet")
+    first, last = readings.select(first=pl.col("ts_utc").min(), last=pl.col("ts_utc").max()).row(0)
+    # A contested half hour without a value was counted when its batch was staged.
+    late = repeated.filter(pl.col("energy_kwh").is_not_null()).select(_LATE)
+    entities = frozenset(readings["entity_id"].unique().cast(pl.String))
+    return MergedMonth(job.month, readings.height, entities, first, last, late)
 
 
 def _as_enum(values: pl.Series) -> pl.Series:
@@ -168,31 +191,49 @@ def _source(parts: pl.Series, sources: Mapping[int, str]) -> pl.Series:
     return pl.Series("source", names, dtype=pl.Enum(names)).gather(pl.Series(rank[parts.to_numpy()]))
 
 
-def _write(readings: pl.DataFrame, sources: Mapping[int, str], path: Path) -> None:
+def _to_arrow(column: pl.Series) -> "pa.Array[Any]":
+    """Return a column with its categories as a dictionary whose type is the same however many there are."""
+    if not isinstance(column.dtype, pl.Enum):
+        return column.rechunk().to_arrow()
+    codes = column.to_physical().cast(pl.Int32).rechunk().to_arrow()
+    return pa.DictionaryArray.from_arrays(codes, column.dtype.categories.to_arrow())
+
+
+def _row_group(readings: pl.DataFrame, sources: Mapping[int, str]) -> pa.Table:
+    """Return rows as they are at rest; what repeats as the sorted texts that occur here."""
     frame = readings.select(
-        "entity_id",
+        _as_enum(readings["entity_id"]),
         "ts_utc",
         "interval_mins",
         "energy_kwh",
         source=_source(readings["part"], sources),
-        extras=_as_enum(readings["extras"]),
+        extras=_as_enum(whole_extras(readings)),
     )
+    return pa.table({column.name: _to_arrow(column) for column in frame})
+
+
+def _write(readings: pl.DataFrame, sources: Mapping[int, str], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    groups = (_row_group(rows, sources) for rows in readings.iter_slices(ROWS_PER_GROUP))
+    first = next(groups)
     # Each row's own facts are mostly those of the row before.
-    own = {"extras": "DELTA_BYTE_ARRAY"} if frame["extras"].dtype == pl.String else {}
+    own = {} if pa.types.is_dictionary(first.schema.field("extras").type) else {"extras": "DELTA_BYTE_ARRAY"}
     deltas = {"ts_utc": "DELTA_BINARY_PACKED", **own}
     # Arrow writes the categories as they are, as dictionary pages, and without its own schema on top a reader sees
     # plain strings: less time and fewer bytes than casting to strings first (docs/decisions.md).
-    with naming(path):
-        pq.write_table(
-            frame.rechunk().to_arrow(),
+    with (
+        naming(path),
+        pq.ParquetWriter(
             path,
-            row_group_size=ROWS_PER_GROUP,
+            first.schema,
             compression="zstd",
             compression_level=1,
-            use_dictionary=[name for name in frame.columns if name not in deltas],
+            use_dictionary=[name for name in first.column_names if name not in deltas],
             column_encoding=deltas,
             write_statistics=["entity_id", "ts_utc"],
             write_batch_size=ROWS_PER_GROUP,
             store_schema=False,
-        )
+        ) as writer,
+    ):
+        for rows in itertools.chain([first], groups):
+            writer.write_table(rows, row_group_size=ROWS_PER_GROUP)

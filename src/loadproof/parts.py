@@ -1,15 +1,20 @@
 """What travels from a source to the store: where some rows are, and some rows judged."""
 
 import errno
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
-__all__ = ["Batch", "Part", "SampleCount", "open_binary", "size_and_stamp"]
+__all__ = ["Batch", "Part", "SampleCount", "in_order", "open_binary", "size_and_stamp", "whole_extras"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,9 @@ class Batch(NamedTuple):
     """Some consecutive rows of one part, judged.
 
     ``readings`` has ``entity_id, ts_utc, interval_mins, energy_kwh, line, extras`` (entity and extras may be
-    categorical), ``rejected`` has ``line, reason, entity_id, ts_utc, raw``. ``sha256`` is that of
-    the part's bytes up to the end of this batch, so that the last batch carries the part's own.
+    categorical; where a categorical ``shared_extras`` is there, it is how the extras begin), ``rejected`` has ``line,
+    reason, entity_id, ts_utc, raw``. ``sha256`` is that of the part's bytes up to the end of this batch, so that the
+    last batch carries the part's own.
     """
 
     readings: pl.DataFrame
@@ -54,6 +60,26 @@ class Batch(NamedTuple):
     rows_read: int
     sha256: str
     samples: SampleCount = SampleCount()
+
+
+def whole_extras(readings: pl.DataFrame) -> pl.Series:
+    """Return the extras of readings with what many of them share in front."""
+    if "shared_extras" not in readings.columns:
+        return readings["extras"]
+    shared = pl.col("shared_extras").cast(pl.String).fill_null("")
+    return readings.select(extras=pl.concat_str(shared, "extras")).to_series()
+
+
+def in_order(function: Callable[[Item], Result], items: Iterable[Item], *, threads: int = 2) -> Iterator[Result]:
+    """Map with some threads, the results in order, and the items taken no further ahead than the threads need."""
+    with ThreadPoolExecutor(threads) as pool:
+        pending = deque[Future[Result]]()
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def open_binary(path: Path) -> BufferedReader:

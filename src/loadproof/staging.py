@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -151,9 +152,9 @@ class Stage:
         at_rest = {name: first_kept + number for number, name in enumerate(kept.sources)}
         sources = {**names, **{number: name for name, number in at_rest.items()}}
         jobs = self._jobs(parts, kept, at_rest, sources, out)
-        # Two at a time: Arrow writes one while polars sorts the other.
-        with ThreadPoolExecutor(2) as pool:
-            merged = list(track(pool.map(merge_month, jobs), len(jobs)))
+        # Two files at a time: Arrow writes one while polars sorts the other; and the next month is looked through.
+        with ThreadPoolExecutor(2) as files, ThreadPoolExecutor(2) as months:
+            merged = list(track(months.map(partial(merge_month, map_=files.map), jobs), len(jobs)))
         merged += [read_month(month, self.target / f"month={month}") for month in kept.months]
         late = [month.late for month in merged]
         rejected = self._rejected(sources, kept, late, raw_lines)

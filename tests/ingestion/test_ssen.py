@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from loadproof.errors import SourceError
 from loadproof.ingestion.ssen import SSENIngestor
 from loadproof.ingestion.ssen_lookup import NO_LOOKUP, read_lookup
+from loadproof.parts import whole_extras
 from loadproof.seeds import rng_for
 
 HEADER = (
@@ -47,7 +48,8 @@ def rows(ingestor):
     for part in ingestor.parts():
         for batch in ingestor.read(part):
             assert batch.rows_read == batch.readings.height + batch.rejected.height
-            kept += batch.readings.sort("line").rows(named=True)
+            readings = batch.readings.with_columns(extras=whole_extras(batch.readings)).drop("shared_extras")
+            kept += readings.sort("line").rows(named=True)
             aside += batch.rejected.rows(named=True)
     return kept, aside
 

@@ -19,7 +19,7 @@ from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.ssen_lookup import CAPPED_ROWS, Lookup, export_day, find_lookup, read_lookup
 from loadproof.ingestion.ssen_rows import COLUMNS, OPTIONAL, TS_CONVENTION, Extras, read_candidates
 from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, find_lines, raw_text, read_blocks
-from loadproof.parts import Batch, Part, open_binary, size_and_stamp
+from loadproof.parts import Batch, Part, in_order, open_binary, size_and_stamp
 from loadproof.schema import Dataset, check_readings
 
 __all__ = ["SSENIngestor"]
@@ -105,10 +105,14 @@ class SSENIngestor(BaseIngestor):
         """Yield the part's rows as checked batches; what is odd in them is one line in the log at the end."""
         names: list[str] = []
         rows, flags, conflicts = 0, Counter[str](), list[str]()
-        for block in self._blocks(part):
-            if block.first_line == 1:
-                names = find_columns(block.data.split(b"\n", 1)[0], COLUMNS, part.name, optional=OPTIONAL)
-            batch, odd = self._judge(block, names)
+
+        def with_names() -> Iterator[tuple[Block, list[str]]]:
+            for block in self._blocks(part):
+                if block.first_line == 1:
+                    names[:] = find_columns(block.data.split(b"\n", 1)[0], COLUMNS, part.name, optional=OPTIONAL)
+                yield block, names
+
+        for batch, odd in in_order(self._judge, with_names()):
             rows, flags = rows + batch.rows_read, flags + odd
             conflicts += _conflicts(batch.rejected)
             yield batch
@@ -132,11 +136,12 @@ class SSENIngestor(BaseIngestor):
         except OSError as error:
             raise SourceError(f"{part.path} ({part.name}): cannot be read ({error}); fetch it again") from error
 
-    def _judge(self, block: Block, names: Sequence[str]) -> tuple[Batch, Counter[str]]:
+    def _judge(self, named: tuple[Block, Sequence[str]]) -> tuple[Batch, Counter[str]]:
+        block, names = named
         candidates = read_candidates(block, names)
         checked, rejected = check_readings(candidates, "ssen")
-        extras, flags = self._extras.build(checked)
-        readings = checked.select("entity_id", "ts_utc", "interval_mins", "energy_kwh", "line", extras=extras)
+        shared, own, flags = self._extras.build(checked)
+        readings = checked.select("entity_id", "ts_utc", "interval_mins", "energy_kwh", "line", shared, own)
         raw = pl.Series("raw", raw_text(block, rejected["line"]), dtype=pl.String)
         return Batch(readings, rejected.with_columns(raw), candidates.height, block.sha256), +flags
 

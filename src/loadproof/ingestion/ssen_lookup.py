@@ -236,9 +236,9 @@ def find_lookup(folder: Path, fetch: Callable[[], pl.DataFrame | None] | None = 
     return NO_LOOKUP
 
 
-def parts_of(dataset_id: str) -> dict[str, str]:
+def parts_of(dataset_id: pl.Expr) -> dict[str, pl.Expr]:
     """Return the four ids that a ``dataset_id`` is made of."""
-    return {column: dataset_id[here] for column, here in _SLICES.items()}
+    return {column: dataset_id.str.slice(here.start, here.stop - here.start) for column, here in _SLICES.items()}
 
 
 def network_table(lookup: pl.DataFrame, seen_ids: Iterable[str]) -> pl.DataFrame:
@@ -251,10 +251,7 @@ def network_table(lookup: pl.DataFrame, seen_ids: Iterable[str]) -> pl.DataFrame
     seen = pl.Series("entity_id", list(seen_ids), dtype=pl.String).str.strip_prefix("ssen:").alias("dataset_id")
     everyone = pl.concat([pl.DataFrame(seen), lookup.select("dataset_id")]).unique().sort("dataset_id")
     table = everyone.join(lookup, on="dataset_id", how="left", maintain_order="left")
-    parts = {
-        column: pl.col("dataset_id").str.slice(here.start, here.stop - here.start) for column, here in _SLICES.items()
-    }
-    derived = [pl.col(column).fill_null(part) for column, part in parts.items()]
+    derived = [pl.col(column).fill_null(part) for column, part in parts_of(pl.col("dataset_id")).items()]
     return table.with_columns(
         *derived,
         pl.col("postcodes").fill_null(pl.lit([], dtype=pl.List(pl.String))),

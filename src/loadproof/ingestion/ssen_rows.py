@@ -5,7 +5,6 @@ What repeats (stamps, feeders, device counts) is read as categories and worked o
 
 import csv
 import datetime as dt
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -13,7 +12,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from loadproof.ingestion.ssen_lookup import parts_of, whole_id
+from loadproof.ingestion.ssen_lookup import LOOKUP, parts_of, whole_id
 from loadproof.ingestion.text import Block, parse_rows, raw_text
 
 __all__ = ["COLUMNS", "FUSE_WH", "OPTIONAL", "TS_CONVENTION", "Extras", "read_candidates"]
@@ -162,6 +161,19 @@ def read_candidates(block: Block, names: Sequence[str]) -> pl.DataFrame:
     )
 
 
+def _shared(feeders: pl.DataFrame) -> dict[str, str]:
+    """Return ``{"primary_substation_id":...`` by the id of each feeder, without the closing brace.
+
+    Args:
+        feeders: ``dataset_id``, and what the lookup says: four ids and ``total_mpan_count``, null where it is silent.
+    """
+    ids = [pl.col(column).fill_null(digits) for column, digits in parts_of(pl.col("dataset_id")).items()]
+    facts = pl.struct(ids).struct.json_encode().str.strip_suffix("}")
+    mpans = (pl.lit(',"mpan_count":') + pl.col("total_mpan_count").cast(pl.String)).fill_null("")
+    text = pl.concat_str(facts, mpans, pl.lit(f',"ts_convention":"{TS_CONVENTION}"'))
+    return dict(feeders.select("dataset_id", text).iter_rows())
+
+
 class Extras:
     """Builds each row's JSON: its feeder's constants, worked out once, then its own facts.
 
@@ -170,20 +182,18 @@ class Extras:
     """
 
     def __init__(self, feeders: pl.DataFrame) -> None:
-        self._lookup = {row["dataset_id"]: row for row in feeders.drop("postcodes").iter_rows(named=True)}
-        self._constants: dict[str, str] = {}
+        self._shared = _shared(feeders)
 
-    def build(self, readings: pl.DataFrame) -> tuple[pl.Series, Counter[str]]:
-        """Return the extras of rows of :func:`read_candidates`, and how many carry each flag."""
+    def build(self, readings: pl.DataFrame) -> tuple[pl.Series, pl.Series, Counter[str]]:
+        """Return ``shared_extras`` and ``extras`` of rows of :func:`read_candidates`, and how many carry each flag."""
         ids, places = _distinct(readings["feeder"])
         devices = _spread(readings["device_count"], pl.col("device_count").cast(pl.Float64, strict=False))
         pieces = [
-            pl.Series([self._of(feeder) for feeder in ids], dtype=pl.String).gather(places),
             *(
-                _spread(readings[name], _pair(name, _number(name, 1))).fill_null("")
+                _spread(readings[name], _pair(name, _number(name, 1)))
                 for name in ("device_count", "device_count_reactive")
             ),
-            _spread(readings["reactive"], _pair("reactive_kvarh", _number("reactive", 1000))).fill_null(""),
+            _spread(readings["reactive"], _pair("reactive_kvarh", _number("reactive", 1000))),
         ]
         rare = readings.select(
             pl.when(pl.col("primary").is_not_null())
@@ -195,21 +205,19 @@ class Extras:
             .alias("implausible_per_device"),
         )
         counts = Counter({column.name: len(column) - column.null_count() for column in rare})
-        pieces += [column.fill_null("") for column in rare if counts[column.name]]
+        pieces += [column for column in rare if counts[column.name]]
         counts["id_padded"] = int((ids.str.len_bytes() < 12).gather(places).sum())
         named = pl.DataFrame({str(number): piece for number, piece in enumerate(pieces)})
-        return named.select(pl.concat_str(pl.all(), pl.lit("}"))).to_series(), counts
+        own = named.select(extras=pl.concat_str(pl.all(), pl.lit("}"), ignore_nulls=True)).to_series()
+        shared = pl.Series("shared_extras", self._of(ids), dtype=pl.Categorical).gather(places)
+        return shared, own, counts
 
-    def _of(self, feeder: str) -> str:
-        """Return ``{"primary_substation_id":...`` of one feeder, without the closing brace."""
-        if feeder not in self._constants:
-            dataset_id = feeder.zfill(12)
-            known = self._lookup.get(dataset_id, {})
-            facts = {column: known.get(column) or digits for column, digits in parts_of(dataset_id).items()}
-            if known.get("total_mpan_count") is not None:
-                facts["mpan_count"] = known["total_mpan_count"]
-            facts["ts_convention"] = TS_CONVENTION
-            if feeder != dataset_id:
-                facts["id_padded"] = True
-            self._constants[feeder] = json.dumps(facts, separators=(",", ":"))[:-1]
-        return self._constants[feeder]
+    def _of(self, feeders: pl.Series) -> list[str]:
+        """Return the constants of feeders by their ids as written."""
+        whole = feeders.str.zfill(12)
+        unknown = pl.Series([feeder for feeder in whole if feeder not in self._shared], dtype=pl.String)
+        if len(unknown):
+            silent = [pl.lit(None, dtype=kind).alias(name) for name, kind in LOOKUP.items() if name != "dataset_id"]
+            self._shared |= _shared(unknown.unique().alias("dataset_id").to_frame().with_columns(silent))
+        padded = zip(feeders, whole, strict=True)
+        return [self._shared[key] + ',"id_padded":true' * (key != feeder) for feeder, key in padded]
