@@ -193,7 +193,7 @@ RISK: Final = pl.Schema(
     }
 )
 """One row an entity and limit, worst first. ``probability`` is that of its likeliest half hour, which starts at
-``probability_utc``; that of any half hour lies between ``any_low`` and ``any_high``, equal where sample paths told it.
+``probability_utc``; that of any half hour lies between ``any_low`` and ``any_high``, equal where past days told it.
 ``expected_excess_kwh`` is over the whole horizon, ``peak_kwh`` the median in the half hour of the likely peak, and
 ``headroom_95_kwh`` the least of limit less 95 % quantile (negative: the limit is passed)."""
 

@@ -153,8 +153,14 @@ def test_the_study_judges_models_beside_climatologies_on_the_same_half_hours(lcl
     done = study_reliability(lcl, "lcl", ["persistence_ensemble"], tmp_path, config=config)
     scores = read_record(done.path).frame
     assert scores.schema == RISK_SCORES
-    counts = scores.filter(metric="brier", days_ahead=1, percentile=0.95)
+    briers = scores.filter(metric="brier", days_ahead=1, percentile=0.95)
+    any_half_hour = pl.col("subject").str.contains("/any/")
+    counts, days = briers.filter(~any_half_hour), briers.filter(any_half_hour)
     assert counts["n"].n_unique() == 1
+    assert days["subject"].to_list() == [
+        f"persistence_ensemble/any/{way}" for way in ("least", "most", "apart", "together")
+    ]
+    assert 48 * days["n"].unique().item() >= counts["n"].unique().item()
     assert "persistence_ensemble/none/exponential" in counts["subject"].to_list()
     first = done.path.read_bytes()
     study_reliability(lcl, "lcl", ["persistence_ensemble"], tmp_path, config=config)

@@ -129,6 +129,7 @@ def show_reliability(done: "ReliabilityReport") -> None:
         if row["days_ahead"] == 1 and row["slice"] == "all" and row["metric"] in shown:
             lines.setdefault((row["percentile"], row["subject"]), {})[row["metric"]] = row["value"]
     for (percentile, subject), cells in sorted(lines.items()):
-        table.add_row(f"{percentile:g}", subject, *(f"{cells[metric]:.4f}" for metric in shown))
+        figures = (f"{cells[metric]:.4f}" if metric in cells else "" for metric in shown)
+        table.add_row(f"{percentile:g}", subject, *figures)
     console.print(table)
     console.print(f"record: {done.path}", soft_wrap=True)

@@ -15,6 +15,7 @@ from loadproof.features.panel import Panel
 from loadproof.features.selection import as_datetime
 from loadproof.features.windows import Inputs, Split, cut_windows, split_by_time
 from loadproof.feeders.loads import Loads, widen
+from loadproof.feeders.together import past_ranks
 from loadproof.forecaster import Forecast, Forecaster, make_forecast
 
 __all__ = ["MIN_OBSERVED_MINS", "Ahead", "enough_to_learn", "look_ahead", "past_windows"]
@@ -28,12 +29,16 @@ _LEAST_TO_LEARN: Final = 56
 
 
 class Ahead(NamedTuple):
-    """A forecast from one instant, who could not be forecast, and what it rests on, in sentences."""
+    """A forecast from one instant, who could not be forecast, and what it rests on, in sentences.
+
+    ``ranks`` is how its half hours hang together, ``(S, H)``, None where too few past days say it.
+    """
 
     forecast: Forecast
     inputs: Inputs
     left_out: Sequence[str]
     notes: Sequence[str]
+    ranks: NDArray[np.float64] | None
 
 
 def _nothing(loads: Loads, t0: np.datetime64, counts: NDArray[np.int64], least: int, steps: int) -> str:
@@ -139,11 +144,12 @@ def look_ahead(
             f"and wants {_LEAST_TO_LEARN} of each; take persistence_ensemble, or ingest more days"
         )
     forecaster.fit(past.train, past.valid, rng=rng)
-    calibration = None
-    if learns:
-        block = past.valid
-        told = forecaster.predict(block.inputs)
-        calibration = calibrate(told, block.inputs, block.truth_kwh, knobs=CalibrationConfig(kind="adaptive"))
+    calibration, ranks, block = None, None, past.valid
+    if len(block):
+        told = _predict(forecaster, None, block.inputs)
+        ranks = past_ranks(block, told, rng=rng)
+        if learns:
+            calibration = calibrate(told, block.inputs, block.truth_kwh, knobs=CalibrationConfig(kind="adaptive"))
     forecast, notes = _predict(forecaster, calibration, inputs), []
     if errors := {name: value for name, value in loads.relative_se.items() if value > 0}:
         relative = np.array([errors.get(name, 0.0) for name in inputs.entity.tolist()])  # (N,)
@@ -152,5 +158,7 @@ def look_ahead(
         notes.append(
             f"scaling up to all devices adds a standard error of {np.median(relative):.1%} of the load, median"
         )
+    if ranks is not None:
+        notes.append(f"how half hours hang together is told by {len(ranks):,} past days")
     able = set(inputs.entity.tolist())
-    return Ahead(forecast, inputs, [name for name in loads.panel.entities.tolist() if name not in able], notes)
+    return Ahead(forecast, inputs, [name for name in loads.panel.entities.tolist() if name not in able], notes, ranks)

@@ -17,6 +17,7 @@ from loadproof.feeders.exceedance import (
     exceedance_of_quantiles,
     quantile_at,
 )
+from loadproof.feeders.together import any_together
 from loadproof.forecaster import Forecast
 from loadproof.schema import RISK, RISK_STEPS
 
@@ -65,9 +66,11 @@ def _rows_of(entities: NDArray[np.str_], wanted: pl.Series) -> NDArray[np.int64]
 
 def risk_of_quantiles(
     forecast: Forecast, inputs: Inputs, limits: pl.DataFrame, levels: dict[str, str], *, model: str,
-    tail: Tail = "exponential",
+    tail: Tail = "exponential", ranks: NDArray[np.float64] | None = None,
 ) -> Risk:  # fmt: skip
     """Return the risk that a forecast at quantile levels tells; the likely peak is where the median is highest.
+
+    The chance of any half hour is told by the ranks of past days; without them it lies between two bounds.
 
     Args:
         forecast: Of one instant, ``(N, H, Q)``.
@@ -76,6 +79,7 @@ def risk_of_quantiles(
         levels: Whether each entity is a feeder or a substation.
         model: Who forecast.
         tail: What lies above the highest quantile.
+        ranks: How half hours hang together, ``(S, H)``; None where it is not known.
 
     Raises:
         ConfigError: When a limit has no forecast, or there is no limit.
@@ -85,7 +89,9 @@ def risk_of_quantiles(
     exceedance = exceedance_of_quantiles(quantiles, forecast.levels, limit, tail=tail)
     median = quantile_at(quantiles, forecast.levels, 0.5)
     high = quantile_at(quantiles, forecast.levels, HEADROOM_LEVEL)
-    told = _Told(exceedance, high, median, median.argmax(axis=1), *any_exceeded(exceedance.probability))
+    chance = exceedance.probability
+    bounds = any_exceeded(chance) if ranks is None else (any_together(chance, ranks),) * 2
+    told = _Told(exceedance, high, median, median.argmax(axis=1), *bounds)
     return rank_risks(told, inputs.ts()[rows], limits, levels, model=model)
 
 

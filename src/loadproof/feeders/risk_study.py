@@ -19,8 +19,9 @@ from loadproof.features.calendar import local_half_hour, local_midnights, to_ins
 from loadproof.features.panel import Panel
 from loadproof.features.selection import as_datetime
 from loadproof.features.windows import Split, Windows, cut_windows, split_by_time
-from loadproof.feeders.exceedance import Tail, exceedance_of_quantiles
+from loadproof.feeders.exceedance import Tail, any_exceeded, exceedance_of_quantiles
 from loadproof.feeders.risk_scores import RISK_SCORES, Alarms, Judged, alarm_rows, brier_rows, reliability_rows
+from loadproof.feeders.together import any_together, past_ranks
 from loadproof.feeders.winter import MIN_WEEKS, weekly_peaks, winter_peak, winter_weeks
 from loadproof.forecaster import Forecast, Forecaster
 from loadproof.seeds import rng_for
@@ -119,15 +120,25 @@ def _weeks(windows: Windows) -> NDArray[np.int64]:
     return np.asarray(np.unique((days + 3) // 7, return_inverse=True)[1])
 
 
-def _calibrated(forecaster: Forecaster, split: Split, kind: Kind) -> Forecast:
+class _Told(NamedTuple):
+    """What a forecaster says of the validation and of the test block."""
+
+    valid: Forecast
+    test: Forecast
+
+
+def _calibrated(told: _Told, split: Split, kind: Kind) -> Forecast:
     """Return the forecast of the test block, held to its levels by the validation block."""
-    told = forecaster.predict(split.test.inputs)
     if kind == "none":
-        return told
-    valid = split.valid
-    knobs = CalibrationConfig(kind=kind)
-    calibration = calibrate(forecaster.predict(valid.inputs), valid.inputs, valid.truth_kwh, knobs=knobs)
-    return calibration.apply(told, split.test.inputs, split.test.truth_kwh)
+        return told.test
+    valid, knobs = split.valid, CalibrationConfig(kind=kind)
+    calibration = calibrate(told.valid, valid.inputs, valid.truth_kwh, knobs=knobs)
+    return calibration.apply(told.test, split.test.inputs, split.test.truth_kwh)
+
+
+def _any_of(event: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return whether any half hour of a day ``(N, H)`` was one, NaN where that is unknown, ``(N,)``."""
+    return np.where((event == 1).any(axis=1), 1.0, np.where(np.isnan(event).any(axis=1), np.nan, 0.0))
 
 
 def _alarms(probability: NDArray[np.float64], event: NDArray[np.float64], windows: Windows) -> Alarms:
@@ -139,7 +150,7 @@ def _alarms(probability: NDArray[np.float64], event: NDArray[np.float64], window
     inputs, days = windows.inputs, probability.shape[1] // _DAY
     chance = probability.reshape(len(inputs), days, _DAY).max(axis=2)  # (N, D)
     first_day = event[:, :_DAY]
-    happened = np.where((first_day == 1).any(axis=1), 1.0, np.where(np.isnan(first_day).any(axis=1), np.nan, 0.0))
+    happened = _any_of(first_day)
     first = np.where(happened == 1, (first_day == 1).argmax(axis=1) / 2, np.nan)  # hours
     order = np.lexsort((inputs.t0, inputs.entity))
     noon = inputs.t0 + np.timedelta64(12, "h")  # a UK midnight in summer is on the UTC day before
@@ -201,9 +212,12 @@ class Study:
         for name, forecaster in forecasters.items():
             split = self._split
             forecaster.fit(split.train, split.valid, rng=rng_for(self._seed, f"feeders/study/{name}"))
+            blocks = _Told(forecaster.predict(split.valid.inputs), forecaster.predict(split.test.inputs))
             best: Kind = "none" if name in plain else "adaptive"
             for kind in CALIBRATIONS:
-                forecast = _calibrated(forecaster, split, kind)
+                forecast = _calibrated(blocks, split, kind)
+                if kind == best:
+                    rows += self._any_rows(name, blocks.valid, forecast)
                 for tail in TAILS if kind == best else TAILS[:1]:
                     told = {
                         percentile: exceedance_of_quantiles(
@@ -234,6 +248,26 @@ class Study:
             rows = alarm_rows(alarms, ks=KS, thresholds=THRESHOLDS, draws=self._draws, rng=self._rng())
             for row in rows:
                 yield {"subject": subject, "percentile": percentile, "days_ahead": 0} | row
+
+    def _any_rows(self, name: str, before: Forecast, forecast: Forecast) -> Iterator[dict[str, Any]]:
+        """Yield how well each way tells the chance that any half hour of the first day exceeds."""
+        rng, week = rng_for(self._seed, f"feeders/study/any/{name}"), _weeks(self._split.test)
+        ranks = past_ranks(self._split.valid, before, rng=rng)
+        if ranks is None:
+            return
+        for percentile, past in self._pasts.items():
+            chance = exceedance_of_quantiles(forecast.quantiles_kwh, forecast.levels, past.limit_kwh).probability
+            first, passed = chance[:, :_DAY], _any_of(self._events[percentile][:, :_DAY])
+            least, most = any_exceeded(first)
+            ways = {"least": least, "most": most, "apart": 1 - np.prod(1 - first, axis=1),
+                    "together": any_together(first, ranks[:, :_DAY])}  # fmt: skip
+            for way, told in ways.items():
+                judged = Judged(told[:, None], passed[:, None], week)
+                named = {"subject": f"{name}/any/{way}", "percentile": percentile, "days_ahead": 1}
+                for row in brier_rows(judged, {"least": least[:, None]}, draws=self._draws, rng=self._rng()):
+                    yield named | row
+                for row in reliability_rows(judged, draws=self._draws, rng=self._rng()):
+                    yield named | row
 
     def _rng(self) -> np.random.Generator:
         return rng_for(self._seed, "feeders/study/weeks")

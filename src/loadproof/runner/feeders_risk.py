@@ -37,7 +37,7 @@ from loadproof.store import Store
 __all__ = ["RiskAsked", "RiskReport", "end_of", "read_asset_file", "read_loads", "risk"]
 
 DEFAULT_MODELS: Final = ("ridge", "persistence_ensemble")
-"""The best in the study of probabilities (docs/results/feeder_risk.md), and what needs no past to learn from."""
+"""As good as any but for rare limits, and quick (docs/results/feeder_risk.md); and what needs no past to learn from."""
 
 DEVICE_WORDS: Final[dict[Device, str]] = {"ev": "an electric car", "heat_pump": "a heat pump"}
 
@@ -100,7 +100,9 @@ def risk(store: Store, dataset: Dataset, output_dir: Path, *, config: Experiment
         named, assets=assets, usual=asked.usual, power_factors=factors, cyclic_ratio=config.risk.cyclic_ratio,
         interval_mins=loads.panel.interval_mins,
     )  # fmt: skip
-    found = risk_of_quantiles(ahead.forecast, ahead.inputs, limits, named, model=model, tail=config.risk.tail)
+    found = risk_of_quantiles(
+        ahead.forecast, ahead.inputs, limits, named, model=model, tail=config.risk.tail, ranks=ahead.ranks
+    )
     notes = [*_said_of(dataset, loads, asked, len(factors)), *ahead.notes]
     if asked.model is None and model not in DEFAULT_MODELS[:1]:
         notes.append(f"{model} forecast, for {DEFAULT_MODELS[0]} has too few past windows to learn from")
