@@ -248,7 +248,7 @@ class AnomalyConfig(_Section):
         "ridge", description="Whose bands readings are held against, where a detector wants a forecaster"
     )
     clean_days: int = Field(
-        56, ge=7, le=730, description="Days before a day that its scores are ranked among, from valid_from on"
+        56, ge=14, le=730, description="Days before a day that its scores are ranked among; a detector learns earlier"
     )
     rule_days: int = Field(28, ge=7, le=730, description="Days before a day that its threshold is chosen on")
     refresh_days: int = Field(7, ge=1, le=366, description="Days until both are taken anew")
@@ -260,8 +260,8 @@ class AnomalyConfig(_Section):
 
     @model_validator(mode="after")
     def _within(self) -> "AnomalyConfig":
-        if self.rule_days > self.clean_days:
-            raise ValueError("rule_days must be at most clean_days")
+        if self.rule_days >= self.clean_days:
+            raise ValueError("rule_days must be below clean_days, so that the first of them have days before them")
         return self
 
 
@@ -276,7 +276,7 @@ class AnomalyBoardConfig(_Section):
     test_until: dt.date = Field(dt.date(2014, 1, 1), description="First UK day after that")
     homes_per_half: int = Field(12, ge=1, le=10_000, description="Homes of each half that events are set into")
     slow: dict[str, int] = Field({"mstl": 2}, description="Detectors judged on so many of these homes alone")
-    fault_homes: int = Field(8, ge=1, le=10_000, description="Training homes that the ensemble's faults are set into")
+    fault_homes: int = Field(24, ge=1, le=10_000, description="Training homes that the ensemble's faults are set into")
     alerts_per_week: float = Field(0.1, gt=0, le=50, description="Chosen false alarms per home and week")
     rates: tuple[float, ...] = Field(
         (0.05, 0.1, 0.2, 0.5, 1.0), min_length=1, description="Chosen rates that are held against those achieved"

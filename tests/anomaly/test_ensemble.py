@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from tests.anomaly.detector_fixtures import fitted, homes, small_ensemble, windows_of
 
-from loadproof.anomaly.ensemble import EnsembleDetector
+from loadproof.anomaly.ensemble import EnsembleDetector, _calm_windows
 from loadproof.anomaly.injection import FAULTS
 from loadproof.anomaly.physical import PhysicalDetector
 from loadproof.anomaly.seasonal import SeasonalZScoreDetector
@@ -62,3 +62,12 @@ def test_days_too_few_for_any_fault_are_refused():
     alone = EnsembleDetector([SeasonalZScoreDetector()], faults={"theft": FAULTS["theft"]})
     with pytest.raises(ConfigError, match="more days of validation"):
         alone.fit(windows, windows, rng=np.random.default_rng(0))
+
+
+def test_of_ten_homes_the_loudest_is_not_taken_for_clean_and_of_three_none_is_left_out():
+    views = np.zeros((30, 48, 8), np.float32)  # ten homes of three days, two members
+    views[12:15, 3, 5] = 2  # the fifth home is far beyond by its second member
+    views[:, 5, 4] = 9  # a surprise itself is not what counts
+    calm = _calm_windows(views, np.repeat([f"h{n}" for n in range(10)], 3))
+    assert np.flatnonzero(~calm).tolist() == [12, 13, 14]
+    assert _calm_windows(views[:9], np.repeat(["a", "b", "c"], 3)).all()

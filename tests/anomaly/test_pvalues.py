@@ -30,8 +30,6 @@ def test_with_99_scores_before_one_that_tops_them_has_p_1_of_100_and_ties_count_
     new = np.array([[1000, 98, 97.5, 0, -5, np.nan]], dtype=np.float32)
     found = p_values(known, new, np.array(["a"]))
     assert found[0] == pytest.approx([0.01, 0.02, 0.02, 1, 1, np.nan], nan_ok=True)
-    itself = p_values(known, history, np.repeat(["a"], 9), of_history=True)
-    assert itself.max() == 1 and itself.min() == pytest.approx(1 / 99)
 
 
 @pytest.mark.parametrize("tail", ["own", "shared"])
@@ -73,11 +71,21 @@ def test_a_home_without_enough_history_is_held_against_the_pool_and_the_same_in_
     assert np.array_equal(mixed, p_values(known, score, thin))
 
 
+def test_1_above_the_border_is_as_odd_in_a_home_of_a_tenth_of_the_tail_as_in_the_median_home():
+    # Exponential scores have exponential excesses: mean 1 in two homes, 0.1 in the calm one. In its own multiples 1 is
+    # ten, beyond all of 288 excesses; in the median home's it is one, as it is in the others.
+    calm = np.array([1, 1, 0.1], np.float32).repeat(100)[:, None]
+    score = np.random.default_rng(0).exponential(1, (300, 48)).astype(np.float32) * calm
+    known = fit_pvalues(score, np.repeat(["a", "b", "calm"], 100))
+    assert known.scale == pytest.approx([1, 1, 1], abs=0.2)
+    above = (known.border + 1)[[0, 2], None]
+    assert p_values(known, above, np.array(["a", "calm"])).ravel() == pytest.approx([0.02 * 2 / 3 / np.e] * 2, rel=0.2)
+
+
 def test_scores_that_are_all_alike_have_p_1_and_history_without_score_is_refused():
     same = np.full((28, 48), 0.5, dtype=np.float32)
     entity = np.repeat(["a"], 28)
     assert (p_values(fit_pvalues(same, entity), same, entity) == 1).all()
-    assert (p_values(fit_pvalues(same, entity), same, entity, of_history=True) == 1).all()
     with pytest.raises(ConfigError, match="no score"):
         fit_pvalues(same * np.nan, entity)
 

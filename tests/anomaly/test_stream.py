@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
+from tests.anomaly.detector_fixtures import DETECTORS, fitted, homes
 from tests.anomaly.tiny_detector import TinyDetector
 
 from loadproof.anomaly.days import cut_days
@@ -42,6 +43,27 @@ def test_twenty_days_one_by_one_score_exactly_as_in_one_batch(start):
         assert np.array_equal(day.scores.score, wanted[rows], equal_nan=True)
         seen += int(rows.sum())
     assert seen == len(batch)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_each_detector_given_five_days_one_by_one_scores_them_as_in_one_batch(name):
+    # Over the change back from summer time on 2013-10-27, with gaps, and a home that has a context on the third day.
+    energy = homes(3, 36, seed=4, missing=0.03)
+    energy[2, : 30 * 48] = np.nan
+    panel = Panel(np.array(["a", "b", "c"]), np.datetime64("2013-09-25T23:00", "us"), 30, energy)
+    midnights = local_midnights(panel.start, panel.start + np.timedelta64(36, "D"))[29:35]
+    assert np.diff(midnights).max() == np.timedelta64(25, "h")
+    detector = fitted(name)
+    batch = cut_days(panel, midnights[0], midnights[-1])
+    wanted, found = detector.score(batch), []
+    stream = Stream(detector, _part(panel, panel.start, midnights[0]))
+    for first, last in itertools.pairwise(midnights):
+        day = stream.update(_part(panel, first, last))
+        rows = batch.inputs.t0 == first
+        np.testing.assert_array_equal(day.scores.score, wanted.score[rows])
+        np.testing.assert_array_equal(day.scores.kind, wanted.kind[rows])
+        found.append(int(rows.sum()))
+    assert found == [2, 2, 3, 3, 3]
 
 
 def test_only_the_context_is_kept_and_a_day_left_out_is_missing():

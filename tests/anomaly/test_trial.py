@@ -1,3 +1,5 @@
+import datetime as dt
+
 import numpy as np
 import polars as pl
 import pytest
@@ -6,6 +8,7 @@ from tests.anomaly.detector_fixtures import DAY, START, homes, panel_of
 from loadproof.anomaly.controls import ConstantDetector, RandomDetector
 from loadproof.anomaly.days import cut_days
 from loadproof.anomaly.ensemble import EnsembleDetector
+from loadproof.anomaly.following import CleanHistory
 from loadproof.anomaly.injection import FAULTS
 from loadproof.anomaly.physical import PhysicalDetector
 from loadproof.anomaly.seasonal import SeasonalZScoreDetector
@@ -26,9 +29,8 @@ def trial():
     for detector in single.values():
         detector.fit(others, others, rng=np.random.default_rng(1))
     windows = cut_days(panel, START + 28 * DAY, START + (28 + 17 * 7) * DAY)
-    return Trial(
-        Bench(single, ensemble, {"random": 2}), windows, test_from=START + (28 + 98) * DAY, homes=panel.entities[:6]
-    )
+    clean = CleanHistory((START + (28 + 98) * DAY).astype(dt.datetime).date(), days=98, rule_days=42, refresh_days=7)
+    return Trial(Bench(single, ensemble, {"random": 2}), windows, clean=clean, homes=panel.entities[:6])
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,8 @@ def test_the_same_chance_sets_the_same_events(trial, slipped):
 
 
 def test_untouched_homes_are_counted_at_every_rate_over_3_weeks(trial):
-    found = trial.clean((0.5, 1.0))
-    assert found.filter(found["detector"] == "physical")["weeks"].to_list() == [3.0] * 20
+    found = trial.clean_alerts((0.5, 1.0))
+    assert (
+        found.filter(found["detector"] == "physical")["weeks"].to_list() == [3.00595] * 20
+    )  # and the hour of summer time
     assert set(found["alerts_per_week"]) == {0.5, 1.0}

@@ -15,14 +15,14 @@ from loadproof.anomaly.watch import achieved_rate, count_kinds, watch, worst_ale
 from loadproof.errors import ConfigError
 from loadproof.schema import ALERTS, SCORES
 
-CLEAN = CleanHistory(dt.date(2013, 2, 4), dt.date(2013, 2, 25), days=21, rule_days=21, refresh_days=7)
+CLEAN = CleanHistory(dt.date(2013, 2, 25), days=21, rule_days=14, refresh_days=7)
 UNTIL = dt.date(2013, 3, 4)
 
 
 def _watch(energy, *, only=(), threads=1):
     panel = panel_of(energy)
     found = join_scores(Sweep(panel, CLEAN.first, UNTIL).score(TinyDetector()))
-    days = Sweep(panel.only(only) if only else panel, CLEAN.until, UNTIL, threads=threads)
+    days = Sweep(panel.only(only) if only else panel, CLEAN.judged_from, UNTIL, threads=threads)
     chance = {"draws": 100, "rng": np.random.default_rng(0)}
     return watch(days, found, CLEAN, alerts_per_week=0.5, detector="tiny", **chance)
 

@@ -16,7 +16,7 @@ from loadproof.schema import ALERTS, SCORES
 
 SECTIONS = {
     "forecast": {"valid_from": "2013-03-05", "test_from": "2013-04-02", "test_until": "2013-04-16"},
-    "anomaly": {"alerts_per_week": 1, "threads": 1},
+    "anomaly": {"alerts_per_week": 1, "threads": 1, "clean_days": 28, "rule_days": 14},
     "evaluation": {"bootstrap_draws": 100},
 }
 CONFIG = ExperimentConfig.model_validate(SECTIONS)
@@ -99,7 +99,7 @@ def test_of_one_home_the_tables_hold_its_rows_of_the_tables_of_all(store, ran, t
 
 def test_another_rate_takes_the_same_detector(store, ran, tmp_path):
     root, done = ran
-    more = _but(anomaly={"alerts_per_week": 3, "threads": 1})
+    more = _but(anomaly={**SECTIONS["anomaly"], "alerts_per_week": 3})
     asked = {"config": more, "models_root": root / "models"}
     again = detect(store, "lcl", "sub_pca", tmp_path, **asked)
     assert again.how == "kept" and again.rate.alerts > done.rate.alerts
@@ -120,13 +120,13 @@ def test_a_damaged_detector_is_fitted_again_but_not_used_for_a_day(store, ran, t
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (_but(forecast={**SECTIONS["forecast"], "valid_from": "2013-01-20"}),
-         r"no day to learn from between the readings' first weeks \(2013-01-29\) and valid_from \(2013-01-20\): the "
-         r"readings begin on 2013-01-01, and each day needs 28 before it; set the blocks inside the data"),
-        (_but(anomaly={"alerts_per_week": 0.001}),
-         r"16 home-weeks of clean history cannot tell 0\.001 alerts per home and week apart from fewer; give more"),
-        (_but(forecast={"valid_from": "2013-04-22", "test_from": "2013-05-01", "test_until": "2013-05-03"}),
-         r"no day to learn from between valid_from \(2013-04-22\) and test_from"),
+        (_but(anomaly={"clean_days": 70}),
+         r"no day to learn from between the readings' first weeks \(2013-01-29\) and the clean history \(2013-01-22\): "
+         r"the readings begin on 2013-01-01, and each day needs 28 before it; set test_from inside the data"),
+        (_but(anomaly={**SECTIONS["anomaly"], "alerts_per_week": 0.001}),
+         r"8 home-weeks of clean history cannot tell 0\.001 alerts per home and week apart from fewer; give more"),
+        (_but(forecast={**SECTIONS["forecast"], "test_from": "2013-06-01", "test_until": "2013-06-03"}),
+         r"no day to learn from between the clean history \(2013-05-04\) and test_from"),
     ],
 )  # fmt: skip
 def test_too_little_data_is_refused_with_the_mend_and_leaves_no_table(store, tmp_path, config, message):
@@ -155,7 +155,7 @@ def test_strange_homes_days_and_detectors_are_refused_with_the_mend(store, ran, 
         detect_day(store, "lcl", "sub_pca", dt.date(2013, 3, 10), tmp_path, **asked)
     with pytest.raises(SchemaError, match="holds no detector; run 'loadproof anomaly --detector mstl' without"):
         detect_day(store, "lcl", "mstl", dt.date(2013, 4, 5), tmp_path, **asked)
-    other = {**asked, "config": _but(anomaly={"alerts_per_week": 1, "fuse_a": 60})}
+    other = {**asked, "config": _but(anomaly={**SECTIONS["anomaly"], "fuse_a": 60})}
     with pytest.raises(SchemaError, match="was fitted with other knobs or on another dataset; give the config that it"):
         detect_day(store, "lcl", "sub_pca", dt.date(2013, 4, 5), tmp_path, **other)
 

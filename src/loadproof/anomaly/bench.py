@@ -11,11 +11,11 @@ from loadproof.anomaly.controls import ConstantDetector, RandomDetector
 from loadproof.anomaly.days import CONTEXT_DAYS, cut_days
 from loadproof.anomaly.decomposition import MSTLDetector
 from loadproof.anomaly.ensemble import EnsembleDetector
+from loadproof.anomaly.following import CleanHistory
 from loadproof.anomaly.isolation import IsolationForestDetector
 from loadproof.anomaly.physical import PhysicalDetector
 from loadproof.anomaly.reconstruction import AutoencoderDetector
 from loadproof.anomaly.residual import ResidualDetector
-from loadproof.anomaly.rolling import HISTORY_WEEKS, RULE_WEEKS
 from loadproof.anomaly.seasonal import SeasonalZScoreDetector
 from loadproof.anomaly.subspace import SubPCADetector
 from loadproof.anomaly.trial import Bench
@@ -58,14 +58,12 @@ class Ground(NamedTuple):
         train: Days of the half's homes before validation.
         valid: Their days of validation.
         judged: Days of the other half's homes, history and test.
-        test_from: When the test block begins.
         homes: Of those, the homes that events are set into, in random order.
     """
 
     train: Windows
     valid: Windows
     judged: Windows
-    test_from: np.datetime64
     homes: NDArray[np.str_]
 
 
@@ -79,22 +77,20 @@ def single_detectors(config: ExperimentConfig, *, fuse_a: float | None = SERVICE
     return {detector.name: detector for detector in detectors}
 
 
-def lay_ground(panel: Panel, half: str, knobs: AnomalyBoardConfig, *, seed: int) -> Ground:
+def lay_ground(panel: Panel, half: str, knobs: AnomalyBoardConfig, clean: CleanHistory, *, seed: int) -> Ground:
     """Return the ground of the trial whose detectors learn from one half of the homes."""
     halves = dict(zip(HALVES, split_halves(panel.entities, rng=rng_for(seed, "anomaly_board/halves")), strict=True))
     mine, others = take_homes(panel, halves[half]), take_homes(panel, halves["BA"[HALVES.index(half)]])
     # The first day is one that half of the homes can look back from.
     first = data_begins(mine) + np.timedelta64(CONTEXT_DAYS, "D")
     train = cut_days(mine, first.astype("datetime64[us]").astype(dt.datetime).replace(tzinfo=dt.UTC), knobs.valid_from)
-    history_from = knobs.test_from - dt.timedelta(weeks=HISTORY_WEEKS + RULE_WEEKS)
     test = to_instant(knobs.test_from), to_instant(knobs.test_until)
     steady = reporting_homes(others, *test, share=_MIN_REPORTING)
     shuffled = rng_for(seed, f"anomaly_board/{half}/homes").permutation(steady)
     return Ground(
         train.take(rotating(train, knobs.train_every)),
         cut_days(mine, knobs.valid_from, knobs.test_from),
-        cut_days(others, history_from, knobs.test_until),
-        test[0],
+        cut_days(others, clean.first, knobs.test_until),
         shuffled[-knobs.homes_per_half :],
     )
 

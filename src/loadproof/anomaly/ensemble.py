@@ -22,6 +22,8 @@ __all__ = ["EnsembleDetector"]
 _ALL: Final = "none"  # of the kinds is left out
 _ODD_QUANTILE: Final = 0.99
 _CLEAN_ROWS: Final = 60_000  # readings that weights are learned from, by chance of all
+_LOUD_SHARE: Final = 0.1
+"""Of training homes, the loudest, that weights do not take for clean: what is odd there may be a fault."""
 _FAULTY_ROWS: Final = 2_000  # of each kind and strength
 _LOG_MOST: Final = 27.0  # evidence beyond e^27 rounds to a score of 1 anyway
 
@@ -34,6 +36,16 @@ class _Learned(NamedTuple):
     scales: tuple[Scale, ...]
     weights: dict[str, NDArray[np.float64]]
     odd: dict[str, float]
+
+
+def _calm_windows(views: NDArray[np.float32], entity: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Return which windows ``(N,)`` are not of the loudest homes, by how far their views ``(N, H, F)`` are beyond."""
+    names, row = np.unique(entity, return_inverse=True)  # (E,), (N,)
+    beyond = views[..., VIEWS.index("beyond") :: len(VIEWS)]
+    count = np.maximum(np.bincount(row, np.count_nonzero(~np.isnan(beyond), axis=(1, 2))), 1)
+    loud = np.bincount(row, np.nansum(beyond, axis=(1, 2), dtype=np.float64)) / count  # (E,)
+    dropped = np.argsort(loud, kind="stable")[len(names) - int(len(names) * _LOUD_SHARE) :]
+    return np.asarray(~np.isin(row, dropped))
 
 
 class EnsembleDetector(Detector):
@@ -80,7 +92,7 @@ class EnsembleDetector(Detector):
             ConfigError: When its days are too few for any fault.
         """
         scored = [member.score(clean).score for member in self.members]
-        scales = tuple(fit_scale(score) for score in scored)
+        scales = tuple(fit_scale(score, clean.inputs.entity) for score in scored)
         homes = np.unique(clean.inputs.entity)
         some = clean.take(np.isin(clean.inputs.entity, rng.permutation(homes)[: self.fault_homes]))
         rows = list(self._rows(some, scales, rng=rng))
@@ -88,7 +100,9 @@ class EnsembleDetector(Detector):
             raise ConfigError(
                 f"{len(clean)} windows hold no fault whole; give an ensemble more days of validation to learn from"
             )
-        usual = self._views(clean, scored, scales)[~np.isnan(clean.truth_kwh)].astype(np.float64)  # (R, F)
+        views = self._views(clean, scored, scales)
+        calm = _calm_windows(views, clean.inputs.entity)  # (N,)
+        usual = views[calm][~np.isnan(clean.truth_kwh[calm])].astype(np.float64)  # (R, F)
         usual = usual[rng.permutation(len(usual))[:_CLEAN_ROWS]]
         weights, odd = {}, {}
         for kind in (_ALL, *self.faults):

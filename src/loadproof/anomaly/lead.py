@@ -7,13 +7,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from loadproof.anomaly.alert_rule import join_odd, join_steps
 from loadproof.anomaly.bench import RngOf, fit_bench
 from loadproof.anomaly.days import cut_days
-from loadproof.anomaly.rolling import RollingAlarms
+from loadproof.anomaly.following import CleanHistory, Following
+from loadproof.anomaly.sweep import DayScores
 from loadproof.anomaly.trial import figures_of
+from loadproof.config import AnomalyConfig
 from loadproof.detector import Detector
 from loadproof.evaluation.groups import take_homes
 from loadproof.evaluation.timeline import timeline_of
+from loadproof.features.calendar import local_date
 from loadproof.features.panel import Panel
 
 __all__ = ["LeadBuildings", "buildings_of", "judge_building"]
@@ -50,8 +54,9 @@ def buildings_of(frame: pl.DataFrame) -> LeadBuildings:
 
 
 def judge_building(
-    buildings: LeadBuildings, building: str, singles: dict[str, Detector], *, alerts_per_week: float, rng_of: RngOf
-) -> pl.DataFrame:
+    buildings: LeadBuildings, building: str, singles: dict[str, Detector], *, alerts_per_week: float,
+    knobs: AnomalyConfig, rng_of: RngOf,
+) -> pl.DataFrame:  # fmt: skip
     """Return the figures of each detector on one building, fitted on all others; nobody's labels are learned from.
 
     Args:
@@ -59,6 +64,7 @@ def judge_building(
         building: Which is judged.
         singles: Detectors, unfitted.
         alerts_per_week: The rate at which alarms are judged.
+        knobs: By which days others are judged.
         rng_of: The chance of each detector, by its name.
     """
     panel = buildings.panel
@@ -78,11 +84,13 @@ def judge_building(
     label = np.zeros(line.shape, dtype=bool)
     judged = buildings.odd[panel.entities == building, offset : offset + line.shape[1]]
     label[:, : judged.shape[1]] = judged
+    judged_from = local_date(windows.inputs.t0.min()[None])[0].astype(dt.date) + dt.timedelta(days=knobs.clean_days)
+    clean = CleanHistory.of(judged_from, knobs)
     frames = []
     for name, some in scores.items():
+        following = Following(DayScores(windows.inputs, some), clean, judged_from)
+        odd = following.p <= following.limits(alerts_per_week)[:, None]
+        stands = join_odd(line.lay(odd, blank=False), join_steps(_HOUR_MINS))
         laid = line.lay(some.score, blank=np.nan)
-        rolling = RollingAlarms(laid, line.entities, interval_mins=_HOUR_MINS)
-        stands = rolling.alarms(rolling.clean_p, alerts_per_week=alerts_per_week)
-        ranked = figures_of(name, line.entities, laid, label, stands, interval_mins=_HOUR_MINS)
-        frames.append(ranked)
+        frames.append(figures_of(name, line.entities, laid, label, stands, interval_mins=_HOUR_MINS))
     return pl.concat(frames)

@@ -21,8 +21,9 @@ __all__ = ["MIN_OWN", "PValues", "Tail", "fit_pvalues", "p_values", "pvalues_fro
 
 Tail = Literal["own", "shared"]
 """How p-values go on where a home's own history is thin: ``own`` ranks among its past scores alone; ``shared`` lends
-it the homes' highest scores, each over its own home's threshold in multiples of that home's mean excess. Below what
-one home can tell, such a p-value holds as far as homes' tails are alike."""
+it the homes' highest scores, each over its own home's threshold in multiples of that home's mean excess, or of the
+median home's if that is more: the calm weeks of one home say little of its next. Below what one home can tell, such a
+p-value holds as far as homes' tails are alike."""
 
 MIN_OWN: Final = 672
 """With fewer past scores than these, two weeks of half hours, a home is held against the pool of all."""
@@ -44,7 +45,7 @@ class PValues(NamedTuple):
         own: Their past scores, ascending in each home.
         pool: Past scores of all homes, ascending, ``(S,)``.
         border: Score above which a home's tail begins, ``(E,)``.
-        scale: Mean excess of its tail, ``(E,)``.
+        scale: Mean excess of its tail, or that of the median home if that is more, ``(E,)``.
         excess: All excesses over the border in scales, ascending; empty unless the tail is shared.
         tail: Which tail.
     """
@@ -82,10 +83,10 @@ def _tail_of(ordered: NDArray[np.float32]) -> tuple[float, NDArray[np.float32]]:
     return float(border), ordered[ordered > border] - border
 
 
-def _in_scales(over: NDArray[np.float32], scale: float, n: int) -> NDArray[np.float32]:
-    """Return excesses, of ``n`` that make their mean ``scale``, each in multiples of the mean of the others."""
-    others = np.maximum(n * np.float64(scale) - over, 0) / max(n - 1, 1)
-    return np.asarray(over / np.maximum(others, _LEAST_EXCESS * scale), dtype=np.float32)
+def _in_scales(over: NDArray[np.float32], least: float) -> NDArray[np.float32]:
+    """Return one home's excesses, each in multiples of the mean of the others, or of ``least`` if that is more."""
+    others = np.maximum(over.sum(dtype=np.float64) - over, 0) / max(len(over) - 1, 1)
+    return np.asarray(over / np.maximum(others, least), dtype=np.float32)
 
 
 def fit_pvalues(
@@ -114,44 +115,38 @@ def fit_pvalues(
     blocks = [np.sort(part) for part in parts]
     enough = [(n, block) for n, block in zip(np.unique(homes), blocks, strict=True) if len(block) >= min_own]
     tails = [_tail_of(block) for _, block in enough]
-    floor = _LEAST_EXCESS * float(np.abs(flat).max() or 1)
-    scale = [max(float(over.mean()) if over.size else 0.0, floor) for _, over in tails]
-    pairs = zip((over for _, over in tails), scale, strict=True) if tail == "shared" else ()
-    shared = [_in_scales(over, size, len(over)) for over, size in pairs]
+    means = np.array([over.mean(dtype=np.float64) if over.size else 0.0 for _, over in tails])
+    least = max(float(np.median(means)) if len(means) else 0.0, _LEAST_EXCESS * float(np.abs(flat).max() or 1))
+    shared = [_in_scales(over, least) for _, over in tails] if tail == "shared" else []
     return PValues(
         entities=names[[n for n, _ in enough]],
         first=np.cumsum([0, *(len(block) for _, block in enough)]).astype(np.int64),
         own=np.concatenate([np.zeros(0, np.float32), *(block for _, block in enough)]),
         pool=np.sort(flat),
         border=np.array([border for border, _ in tails], dtype=np.float32),
-        scale=np.array(scale, dtype=np.float32),
+        scale=np.maximum(means, least).astype(np.float32),
         excess=np.sort(np.concatenate([np.zeros(0, np.float32), *shared])),
         tail=tail,
     )
 
 
-def _rank(history: NDArray[np.float32], score: NDArray[np.float32], *, itself: bool) -> Floats:
-    """Return the conformal p-value among ``history``, ascending; ``itself`` when the score is one of them."""
+def _rank(history: NDArray[np.float32], score: NDArray[np.float32]) -> Floats:
+    """Return the conformal p-value among ``history``, ascending."""
     at_least = len(history) - np.searchsorted(history, score)
-    return np.asarray(at_least / len(history) if itself else (at_least + 1) / (len(history) + 1))
+    return np.asarray((at_least + 1) / (len(history) + 1))
 
 
-def _own(known: PValues, home: int, score: NDArray[np.float32], *, itself: bool) -> Floats:
+def _own(known: PValues, home: int, score: NDArray[np.float32]) -> Floats:
     history = known.own[known.first[home] : known.first[home + 1]]
-    p = _rank(history, score, itself=itself)
+    p = _rank(history, score)
     border = known.border[home]
     if known.excess.size and (beyond := score > border).any():
-        share = _rank(history, np.nextafter(border, np.float32(np.inf)), itself=itself)
-        over, scale = score[beyond] - border, known.scale[home]
-        # Of history each is measured by the others, as the pool of excesses was; a new score by all.
-        over = _in_scales(over, float(scale), int((history > border).sum())) if itself else over / scale
-        p[beyond] = share * _rank(known.excess, over, itself=itself)
+        share = _rank(history, np.nextafter(border, np.float32(np.inf)))
+        p[beyond] = share * _rank(known.excess, (score[beyond] - border) / known.scale[home])
     return p
 
 
-def p_values(
-    known: PValues, score: NDArray[np.float32], entity: NDArray[np.str_], *, of_history: bool = False
-) -> NDArray[np.float32]:
+def p_values(known: PValues, score: NDArray[np.float32], entity: NDArray[np.str_]) -> NDArray[np.float32]:
     """Return the p-value of each score, in (0, 1], NaN where the score is, ``(N, H)``.
 
     Within a home a higher score never has a higher p-value. A home without enough history is held against the pool.
@@ -160,7 +155,6 @@ def p_values(
         known: Clean history.
         score: Scores, ``(N, H)``.
         entity: Whose, ``(N,)``.
-        of_history: Whether the scores are those of the history itself; each is then ranked among the others.
     """
     p = np.full(score.shape, np.nan, dtype=np.float32)
     names, row = np.unique(entity, return_inverse=True)  # (E',), (N,)
@@ -171,9 +165,7 @@ def p_values(
         home = int(np.searchsorted(known.entities, name))
         stranger = home == len(known.entities) or known.entities[home] != name
         found = np.full(read.shape, np.nan, dtype=np.float32)
-        found[read] = (
-            _rank(known.pool, mine, itself=of_history) if stranger else _own(known, home, mine, itself=of_history)
-        )
+        found[read] = _rank(known.pool, mine) if stranger else _own(known, home, mine)
         p[rows] = found
     return p
 

@@ -1,12 +1,12 @@
 """How badly a network that learned usual days writes a day again."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.anomaly.deviations import usual_and_deviations
+from loadproof.anomaly.deviations import deviations
 from loadproof.anomaly.evidence import scores_of
 from loadproof.config import AutoencoderConfig, build_section
 from loadproof.detector import Detector, Scores
@@ -29,6 +29,14 @@ def _days_of(values: NDArray[np.float32], steps: int, every: int) -> NDArray[np.
     n, total = values.shape
     whole = values[:, total % steps :].reshape(n, total // steps, steps)
     return whole[:, (whole.shape[1] - 1) % every :: every]
+
+
+class _Errors(NamedTuple):
+    """Of some windows, ``rows (n,)``, the median error of a few context days ``(n,)`` and the day's ``(n, H)``."""
+
+    rows: NDArray[np.int64]
+    usual: NDArray[np.float32]
+    of_day: NDArray[np.float32]
 
 
 class AutoencoderDetector(Detector):
@@ -66,7 +74,7 @@ class AutoencoderDetector(Detector):
         judged = self._days(clean, _TRAIN_EVERY) if len(valid) else Days(*(x[:0] for x in days))
         judged = Days(judged.deviation / np.float32(self._std), judged.usual)
         self._network, records = train_autoencoder(scaled, judged, self.knobs, rng=rng)
-        usual = np.concatenate([own for own, _ in self._errors(clean)])  # (N,)
+        usual = np.concatenate([some.usual for some in self._errors(clean)])  # (N,)
         self._usual_error = float(np.nanmedian(usual)) if np.isfinite(usual).any() else 1.0
         multiples = self._multiples(clean)[~np.isnan(clean.truth_kwh)]
         self._odd = float(np.quantile(multiples, _ODD_QUANTILE)) if multiples.size else 1.0
@@ -93,30 +101,30 @@ class AutoencoderDetector(Detector):
         steps = windows.inputs.horizon_steps
         blank = np.zeros((0, steps), np.float32)
         columns: tuple[list[NDArray[np.float32]], ...] = ([blank], [blank])
-        for usual, deviation in usual_and_deviations(windows, chunk=_CHUNK):
-            for column, values in zip(columns, (deviation, usual), strict=True):
+        for some in deviations(windows, chunk=_CHUNK):
+            for column, values in zip(columns, (some.deviation, some.usual), strict=True):
                 column.append(_days_of(values, steps, every).reshape(-1, steps))
         deviation, usual = (np.concatenate(column) for column in columns)
         read = ~np.isnan(deviation).all(axis=1)
         return Days(deviation[read], usual[read])
 
-    def _errors(self, windows: Windows) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Yield the median error of some context days ``(n,)`` and the day's errors ``(n, H)``, NaN where missing."""
+    def _errors(self, windows: Windows) -> Iterator[_Errors]:
         network, steps = self._require(), self._steps
-        for usual, deviation in usual_and_deviations(windows, chunk=_CHUNK):
-            shown = [_days_of(x, steps, _OWN_EVERY) for x in (deviation / np.float32(self._std), usual)]  # (n, J, W)
+        for some in deviations(windows, chunk=_CHUNK):
+            scaled = some.deviation / np.float32(self._std)
+            shown = [_days_of(x, steps, _OWN_EVERY) for x in (scaled, some.usual)]  # (n, J, W)
             shape = shown[0].shape
             days = Days(*(x.reshape(-1, steps) for x in shown))
             location, scale = network.write(days)
             error = (np.abs(days.deviation - location) / scale).reshape(shape)  # (n, J, W)
             before = error[:, :-1].reshape(len(error), -1)
-            yield known_quantiles(before, (0.5,))[0], error[:, -1]
+            yield _Errors(some.rows, known_quantiles(before, (0.5,))[0], error[:, -1])
 
     def _multiples(self, windows: Windows) -> NDArray[np.float32]:
-        found: list[NDArray[np.float32]] = [np.zeros((0, windows.inputs.horizon_steps), np.float32)]
-        for own, error in self._errors(windows):
-            found.append(np.asarray(error / np.fmax(own, np.float32(self._usual_error))[:, None], dtype=np.float32))
-        return np.concatenate(found)
+        found = np.empty(windows.truth_kwh.shape, np.float32)
+        for some in self._errors(windows):
+            found[some.rows] = some.of_day / np.fmax(some.usual, np.float32(self._usual_error))[:, None]
+        return found
 
     def _require(self) -> WindowAutoencoder:
         if self._network is None:

@@ -56,9 +56,8 @@ class SubPCADetector(Detector):
         del rng
         lengths = [max(mins // train.inputs.interval_mins, 2) for mins in self.span_mins]
         reach = train.inputs.horizon_steps + max(lengths) - 1
-        tail = np.concatenate(
-            [np.zeros((0, reach), np.float32), *(d[:, -reach:] for d in deviations(train, chunk=_CHUNK))]
-        )
+        parts = [some.deviation[:, -reach:] for some in deviations(train, chunk=_CHUNK)]
+        tail = np.concatenate([np.zeros((0, reach), np.float32), *parts])
         known = tail[~np.isnan(tail)].astype(np.float64)  # (M,)
         if not known.size or known.std() == 0:
             raise ConfigError(f"{len(train)} training windows hold nothing that varies; train longer or on more homes")
@@ -92,25 +91,25 @@ class SubPCADetector(Detector):
         return usual_errors(series.cut(0, inputs.context_kwh.shape[1]), span, every=steps_per_day(inputs) // 2 + 1)
 
     def _with_usual_error(self, span: Span, train: Windows) -> Span:
-        found = [self._of_contexts(self._standardised(d), span, train.inputs) for d in deviations(train, chunk=_CHUNK)]
-        error = np.concatenate(found)
+        series = (self._standardised(some.deviation) for some in deviations(train, chunk=_CHUNK))
+        error = np.concatenate([self._of_contexts(some, span, train.inputs) for some in series])
         return span._replace(usual_error=float(np.nanmedian(error)) if np.isfinite(error).any() else 1.0)
 
     def _multiples(self, windows: Windows) -> NDArray[np.float32]:
         """Return the error around each step in multiples of what is usual, the mean over the spans, ``(N, H)``."""
         c = windows.inputs.context_kwh.shape[1]
-        found = [np.zeros((0, windows.inputs.horizon_steps), np.float32)]
-        for deviation in deviations(windows, chunk=_CHUNK):
-            series = self._standardised(deviation)
-            total = np.zeros((len(deviation), windows.inputs.horizon_steps), np.float32)  # (n, H)
+        found = np.empty(windows.truth_kwh.shape, np.float32)
+        for some in deviations(windows, chunk=_CHUNK):
+            series = self._standardised(some.deviation)
+            total = np.zeros((len(some.rows), windows.inputs.horizon_steps), np.float32)  # (n, H)
             for span in self._spans:
                 own = self._of_contexts(series, span, windows.inputs)  # (n,)
                 # A home calmer than the median one, or unknown, is held against that.
                 usual = np.fmax(own, np.float32(span.usual_error))[:, None]  # (n, 1)
                 day = series.cut(c - span.steps + 1, series.z.shape[1])
                 total += spread_out(errors_of(day, span), span.steps) / usual
-            found.append(total / np.float32(len(self._spans)))
-        return np.concatenate(found)
+            found[some.rows] = total / np.float32(len(self._spans))
+        return found
 
     def state(self) -> ModelState:
         """Return components, weights and scales.

@@ -18,6 +18,7 @@ _BEYOND_DECADES: Final = 3.0  # one clean reading in a thousand
 _TAILS: Final = np.array([1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4])
 _MOST_DECADES: Final = 8.0
 _AROUND_MINS: Final = 180
+_MIN_OWN: Final = 672  # scores, two weeks of half hours: fewer tell nothing of a home's tail
 _LEAST: Final = 1e-9  # of a score and of what it lacks to 1, so that the logarithm is finite
 
 
@@ -32,10 +33,24 @@ def _log_odds(score: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.log(bounded / (1 - bounded)))
 
 
-def fit_scale(score: NDArray[np.float32]) -> Scale:
-    """Return the scale of clean scores, NaN where missing; without any, that of scores spread evenly."""
-    known = score[~np.isnan(score)]
-    found = np.quantile(_log_odds(known if known.size else np.linspace(0, 1, 1001, dtype=np.float32)), 1 - _TAILS)
+def _knots(score: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(np.quantile(_log_odds(score), 1 - _TAILS), dtype=np.float64)
+
+
+def fit_scale(score: NDArray[np.float32], entity: NDArray[np.str_]) -> Scale:
+    """Return the scale of clean scores, that of the median home; without any score, of scores spread evenly.
+
+    The tail of all homes together is that of the few oddest ones, by which nothing in the others would surprise.
+
+    Args:
+        score: Of clean windows, NaN where missing, ``(N, H)``.
+        entity: Whose, ``(N,)``.
+    """
+    known = ~np.isnan(score)
+    homes = [score[entity == name][known[entity == name]] for name in np.unique(entity)]
+    read = [mine for mine in homes if mine.size]
+    told = [mine for mine in read if mine.size >= _MIN_OWN] or [np.concatenate(read)] if read else []
+    found = np.median([_knots(mine) for mine in told or [np.linspace(0, 1, 1001, dtype=np.float32)]], axis=0)
     return Scale(np.maximum.accumulate(found) + np.arange(len(_TAILS)) * _LEAST)
 
 

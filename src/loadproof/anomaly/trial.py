@@ -4,21 +4,24 @@ E homes by T steps; the first step is that of the first day scored.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from loadproof.anomaly.alert_rule import join_odd, join_steps
 from loadproof.anomaly.ensemble import EnsembleDetector
 from loadproof.anomaly.faulted import series_of, set_fault
+from loadproof.anomaly.following import CleanHistory, Following
 from loadproof.anomaly.injection import Alteration
-from loadproof.anomaly.rolling import RollingAlarms
+from loadproof.anomaly.sweep import DayScores
 from loadproof.detector import Detector, Scores
 from loadproof.evaluation.detection import rank_homes
 from loadproof.evaluation.detection_events import EVENT_SUMS, sum_events
 from loadproof.evaluation.timeline import timeline_of
 from loadproof.evaluation.vus import BUFFER_STEPS, RANKINGS
+from loadproof.features.calendar import local_date
 from loadproof.features.windows import Windows
 
 __all__ = ["Bench", "Trial", "figures_of"]
@@ -26,6 +29,7 @@ __all__ = ["Bench", "Trial", "figures_of"]
 _DIGITS: Final = 5
 _HALF_HOUR_MINS: Final = 30
 
+Value = TypeVar("Value", bound=np.generic)
 Laid = NDArray[np.float32]
 Names = NDArray[np.str_]
 
@@ -62,60 +66,64 @@ class _Set(NamedTuple):
     label: NDArray[np.bool_]  # (E, T)
 
 
+class _Days(NamedTuple):
+    """The days that a detector scored, and what past scores tell of them: which of all they are, ``(N',)``."""
+
+    rows: NDArray[np.int64]
+    following: Following
+
+    @property
+    def score(self) -> Laid:
+        """Their scores, ``(N', H)``."""
+        return self.following.found.scores.score
+
+
 class Trial:
     """Untouched days, and what each detector makes of them.
 
     Args:
         bench: The detectors.
         windows: All days of homes that no detector was fitted on: history, then the test block.
-        test_from: When the test block begins.
+        clean: By which days others are judged; the test block begins where days are judged.
         homes: Homes that events are set into; a slow detector is judged on the first of them.
     """
 
-    def __init__(self, bench: Bench, windows: Windows, *, test_from: np.datetime64, homes: Names) -> None:
-        self.bench, self.windows, self.homes = bench, windows, homes
+    def __init__(self, bench: Bench, windows: Windows, *, clean: CleanHistory, homes: Names) -> None:
+        self.bench, self.windows, self.clean, self.homes = bench, windows, clean, homes
         self.line = timeline_of(windows.inputs)
-        self.test_step = int((test_from - self.line.start) // np.timedelta64(self.line.interval_mins, "m"))
+        self.tested = local_date(windows.inputs.t0) >= np.datetime64(clean.judged_from)  # (N,)
+        self.test_step = int(self.line.step[self.tested].min())
+        every = np.arange(len(windows))
         self._scores = {name: bench.single[name].score(windows) for name in bench.quick}
-        self._laid = {name: self._lay(scores) for name, scores in self._scores.items()}
+        self._days = {name: self._follow(scores, every) for name, scores in self._scores.items()}
         for name in bench.homes:
             mine = np.flatnonzero(np.isin(windows.inputs.entity, self.homes_of(name)))
-            blank = np.full(self.line.shape, np.nan, dtype=np.float32)
-            self._laid[name] = self._over(blank, mine, bench.single[name].score(windows.take(mine)))
-        self._alarms = {name: self._rolling(laid) for name, laid in self._laid.items()}
+            self._days[name] = self._follow(bench.single[name].score(windows.take(mine)), mine)
 
     def homes_of(self, name: str) -> Names:
         """Return the homes that a detector is judged on."""
         return self.homes[: self.bench.homes.get(name, len(self.homes))]
 
-    def _lay(self, scores: Scores) -> Laid:
-        return self.line.lay(scores.score, blank=np.nan)
+    def _follow(self, scores: Scores, rows: NDArray[np.int64]) -> _Days:
+        found = DayScores(self.windows.inputs.take(rows), scores)
+        return _Days(rows, Following(found, self.clean, self.clean.judged_from))
 
-    def _rolling(self, laid: Laid) -> RollingAlarms:
-        return RollingAlarms(laid, self.line.entities, interval_mins=self.line.interval_mins)
+    def _lay(self, days: _Days, values: NDArray[Value], *, blank: float) -> NDArray[Value]:
+        """Return what is said of days at each step of all homes, ``(N', H)`` to ``(E, T)``."""
+        return self.line.take(days.rows).lay(values, blank=blank)
 
-    def _over(self, laid: Laid, rows: NDArray[np.int64], scores: Scores) -> Laid:
-        """Return laid scores with those of some windows in their place; of two that cover a step the later holds."""
-        out, h = laid.copy(), scores.score.shape[1]
-        order = np.argsort(self.line.step[rows], kind="stable")
-        at = rows[order, None]
-        out[self.line.row[at], self.line.step[at] + np.arange(h)] = scores.score[order]
-        return out
+    def _together(self, kind: str) -> _Days:
+        return self._follow(self.bench.together(self._scores, self.windows, kind), np.arange(len(self.windows)))
 
-    def _together(self, kind: str) -> tuple[Laid, RollingAlarms]:
-        laid = self._lay(self.bench.together(self._scores, self.windows, kind))
-        return laid, self._rolling(laid)
-
-    def clean(self, rates: Sequence[float]) -> pl.DataFrame:
+    def clean_alerts(self, rates: Sequence[float]) -> pl.DataFrame:
         """Return how many alerts each detector raises in each untouched home at each chosen rate."""
-        laid, alarms = self._together("")
-        every = {**self._laid, self.bench.ensemble.name: laid}
-        rolling = {**self._alarms, self.bench.ensemble.name: alarms}
-        return pl.concat([self._alerts(name, every[name], rolling[name], rate) for name in every for rate in rates])
+        every = {**self._days, self.bench.ensemble.name: self._together("")}
+        return pl.concat([self._alerts(name, days, rate) for name, days in every.items() for rate in rates])
 
-    def _alerts(self, name: str, laid: Laid, alarms: RollingAlarms, rate: float) -> pl.DataFrame:
+    def _alerts(self, name: str, days: _Days, rate: float) -> pl.DataFrame:
+        laid = self._lay(days, days.score, blank=np.nan)
         there = ~np.isnan(laid).all(axis=1)
-        stands = alarms.alarms(alarms.clean_p[there], alerts_per_week=rate)[:, self.test_step :]
+        stands = self._alarms(days, days.following.p, rate)[there, self.test_step :]
         known = ~np.isnan(laid[there, self.test_step :])
         sums = sum_events(stands, np.zeros_like(stands), known, interval_mins=self.line.interval_mins)
         columns = {
@@ -125,6 +133,11 @@ class Trial:
             "weeks": np.round(sums[:, EVENT_SUMS.index("weeks")], _DIGITS),
         }  # fmt: skip
         return pl.DataFrame(columns)
+
+    def _alarms(self, days: _Days, p: NDArray[np.float32], alerts_per_week: float) -> NDArray[np.bool_]:
+        """Return where alerts stand by these p-values of days ``(N', H)``, ``(E, T)``."""
+        odd = p <= days.following.limits(alerts_per_week)[:, None]
+        return join_odd(self._lay(days, odd, blank=False), join_steps(self.line.interval_mins))
 
     def event(
         self, kind: str, alteration: Alteration, *, alerts_per_week: float, rng: np.random.Generator
@@ -140,8 +153,7 @@ class Trial:
             alerts_per_week: The rate at which alarms are judged.
             rng: Where events lie.
         """
-        judged = (self.line.step >= self.test_step) & np.isin(self.windows.inputs.entity, self.homes)
-        chosen = np.flatnonzero(judged)
+        chosen = np.flatnonzero(self.tested & np.isin(self.windows.inputs.entity, self.homes))
         series = series_of(self.windows.take(chosen))
         together = self._together(kind)
         frames = []
@@ -151,34 +163,36 @@ class Trial:
             rows, label = chosen[found.rows], np.zeros(self.line.shape, dtype=bool)
             home, step = np.nonzero(found.label)
             label[self.line.row[rows[home]], self.line.step[rows[home]] + step] = True
-            for name, laid, alarms in self._touched(_Set(found.windows, rows, label), kind, together):
-                part = self._figures(name, laid, label, alarms, alerts_per_week)
+            for name, days, touched, some in self._touched(_Set(found.windows, rows, label), kind, together):
+                part = self._figures(name, days, touched, some, label, alerts_per_week)
                 frames.append(part.with_columns(strength=pl.lit(strength, pl.Float32)))
         return pl.concat(frames)
 
     def _touched(
-        self, event: _Set, kind: str, together: tuple[Laid, RollingAlarms]
-    ) -> Iterator[tuple[str, Laid, RollingAlarms]]:
-        """Yield each detector, its scores with the event in them, and its alarms."""
+        self, event: _Set, kind: str, together: _Days
+    ) -> Iterator[tuple[str, _Days, NDArray[np.int64], Scores]]:
+        """Yield each detector, its days, which of these an event touches, and their scores with it in them."""
         scores = {name: self.bench.single[name].score(event.windows) for name in self.bench.quick}
         for name, some in scores.items():
-            yield name, self._over(self._laid[name], event.rows, some), self._alarms[name]
+            yield name, self._days[name], event.rows, some
         for name in self.bench.homes:
             mine = np.flatnonzero(np.isin(event.windows.inputs.entity, self.homes_of(name)))
-            some = self.bench.single[name].score(event.windows.take(mine))
-            yield name, self._over(self._laid[name], event.rows[mine], some), self._alarms[name]
-        laid, alarms = together
-        some = self.bench.together(scores, event.windows, kind)
-        yield self.bench.ensemble.name, self._over(laid, event.rows, some), alarms
+            days = self._days[name]
+            touched = np.searchsorted(days.rows, event.rows[mine])
+            yield name, days, touched, self.bench.single[name].score(event.windows.take(mine))
+        yield self.bench.ensemble.name, together, event.rows, self.bench.together(scores, event.windows, kind)
 
     def _figures(
-        self, name: str, laid: Laid, label: NDArray[np.bool_], alarms: RollingAlarms, alerts_per_week: float
-    ) -> pl.DataFrame:
+        self, name: str, days: _Days, touched: NDArray[np.int64], some: Scores, label: NDArray[np.bool_],
+        alerts_per_week: float,
+    ) -> pl.DataFrame:  # fmt: skip
         homes = self.homes_of(name)
         rows, test = np.searchsorted(self.line.entities, homes), slice(self.test_step, None)
-        stands = alarms.alarms(alarms.p(laid[rows], homes), alerts_per_week=alerts_per_week)
+        score, p = days.score.copy(), days.following.p.copy()
+        score[touched], p[touched] = some.score, days.following.p_of(some.score, touched)
+        laid, stands = self._lay(days, score, blank=np.nan), self._alarms(days, p, alerts_per_week)
         return figures_of(
-            name, homes, laid[rows, test], label[rows, test], stands[:, test], interval_mins=self.line.interval_mins
+            name, homes, laid[rows, test], label[rows, test], stands[rows, test], interval_mins=self.line.interval_mins
         )
 
 

@@ -41,8 +41,8 @@ class Slots(NamedTuple):
     wanted: NDArray[np.uint8]  # (P, S)
     at: NDArray[np.int64]  # the pattern of each window (N,)
 
-    def take(self, index: NDArray[np.bool_] | slice) -> "Slots":
-        """Return the slots of the windows that ``index`` (mask ``(N,)`` or slice) picks."""
+    def take(self, index: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Slots":
+        """Return the slots of the windows that ``index`` (mask ``(N,)``, positions or slice) picks."""
         return self._replace(at=self.at[index])
 
     def groups(self) -> Iterator[tuple[int, NDArray[np.int64]]]:

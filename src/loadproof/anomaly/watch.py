@@ -119,7 +119,7 @@ def watch(
     """Return what there is to tell of the days of ``days``.
 
     Args:
-        days: The days to tell of, all from ``clean.until`` on; perhaps of some homes alone.
+        days: The days to tell of, all from ``clean.judged_from`` on; perhaps of some homes alone.
         found: The scores of these days, and of all that they are judged by, of at least these homes.
         clean: The history.
         alerts_per_week: False alarms per home and week to put up with.
@@ -136,7 +136,7 @@ def watch(
     if not wanted.any():
         raise ConfigError(
             f"none of {len(days.panel.entities)} entities has a reading in the weeks before a day that is judged, from "
-            f"{clean.until} on; choose a later day, or other entities"
+            f"{clean.judged_from} on; choose a later day, or other entities"
         )
     followed = follow(found, clean, dates[0].astype(dt.date), alerts_per_week=alerts_per_week)
     judged, p, odd = found.take(wanted), followed.p[wanted], followed.odd[wanted]

@@ -48,6 +48,10 @@ class Timeline(NamedTuple):
         out[self.row[order, None], steps] = values[order]
         return out
 
+    def take(self, rows: NDArray[np.int64]) -> "Timeline":
+        """Return the same grid with these windows alone."""
+        return self._replace(row=self.row[rows], step=self.step[rows])
+
     def ts(self, steps: NDArray[np.int64]) -> Instants:
         """Return the start of steps, UTC, of the same shape."""
         return self.start + steps * np.timedelta64(to_us(self.interval_mins), "us")

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from loadproof import __version__
 from loadproof.anomaly.bench import HALVES, Singles, fit_bench, lay_ground, single_detectors
 from loadproof.anomaly.changes import CHANGES
+from loadproof.anomaly.following import CleanHistory
 from loadproof.anomaly.injection import FAULTS, Alteration
 from loadproof.anomaly.lead import buildings_of, judge_building
 from loadproof.anomaly.trial import Trial
@@ -66,7 +67,8 @@ def _digest(values: object) -> str:
 
 def _knobs(config: ExperimentConfig) -> dict[str, Any]:
     knobs = config.model_dump(mode="json")
-    return {name: knobs[name] for name in ("anomaly_board", "autoencoder", "ridge")}
+    history = {name: knobs["anomaly"][name] for name in ("clean_days", "rule_days", "refresh_days")}
+    return {"history": history, **{name: knobs[name] for name in ("anomaly_board", "autoencoder", "ridge")}}
 
 
 def _stands(path: Path, identity: dict[str, Any]) -> bool:
@@ -79,17 +81,18 @@ def _of_half(
 ) -> Iterator[tuple[_Job, Any]]:
     """Fit the detectors on one half, and yield what each job finds on the other."""
     knobs, seed = config.anomaly_board, config.seed
-    ground = lay_ground(panel, half, knobs, seed=seed)
+    clean = CleanHistory.of(knobs.test_from, config.anomaly)
+    ground = lay_ground(panel, half, knobs, clean, seed=seed)
     rng_of = partial(_rng_of, seed, f"anomaly_board/{half}")
     bench = fit_bench(
         singles(config), ground.train, ground.valid, slow=knobs.slow, fault_homes=knobs.fault_homes,
         rng_of=rng_of,
     )  # fmt: skip
     logger.info("half %s: fitted", half)
-    trial = Trial(bench, ground.judged, test_from=ground.test_from, homes=ground.homes)
+    trial = Trial(bench, ground.judged, clean=clean, homes=ground.homes)
     for job in jobs:
         if job.kind == _CLEAN:
-            yield job, trial.clean(knobs.rates)
+            yield job, trial.clean_alerts(knobs.rates)
         else:
             yield (
                 job,
@@ -110,7 +113,7 @@ def _of_lead(
     for job in jobs:
         found = judge_building(
             buildings, job.kind, singles(config, fuse_a=None),
-            alerts_per_week=config.anomaly_board.lead_alerts_per_week,
+            alerts_per_week=config.anomaly_board.lead_alerts_per_week, knobs=config.anomaly,
             rng_of=partial(_rng_of, config.seed, f"anomaly_board/{job.kind}"),
         )  # fmt: skip
         yield job, found

@@ -81,8 +81,7 @@ class _Ground(NamedTuple):
 
 
 def _clean(config: ExperimentConfig) -> CleanHistory:
-    knobs, blocks = config.anomaly, config.forecast
-    return CleanHistory(blocks.valid_from, blocks.test_from, knobs.clean_days, knobs.rule_days, knobs.refresh_days)
+    return CleanHistory.of(config.forecast.test_from, config.anomaly)
 
 
 def _of_dataset(dataset: Dataset, config: ExperimentConfig) -> ExperimentConfig:
@@ -134,8 +133,8 @@ def detect(
 ) -> Detection:  # fmt: skip
     """Score every day of the test block, and write the scores and the alerts.
 
-    The detector is fitted on the days before ``valid_from`` and kept below ``models_root``; one that stands there, of
-    the same data and knobs, is taken. The days from ``valid_from`` on are what p-values are ranked among.
+    The detector is fitted on the days before the clean history, which ends at ``test_from``, and kept below
+    ``models_root``; one that stands there, of the same data and knobs, is taken.
 
     Args:
         store: Where the readings are, and the weather if the config wants it.
@@ -164,7 +163,7 @@ def detect(
         with FileLock(folder.with_name(f".{name}.lock")).acquire(timeout=0):
             ready = None if anew else standing_detector(folder, facts, config, device)
             ready = ready or fit_detector(ground.panel, ground.surroundings, config, facts, device)
-            found = _score(ground.days(blocks.valid_from, blocks.test_until), ready, track)
+            found = _score(ground.days(_clean(config).first, blocks.test_until), ready, track)
             if ready.how == "fitted":
                 write_model(folder, StoredModel(facts, ready.detector.state()))
     except Timeout as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from loadproof.anomaly.days import CONTEXT_DAYS, cut_learning_days
+from loadproof.anomaly.following import CleanHistory
 from loadproof.config import ExperimentConfig
 from loadproof.detector import Detector
 from loadproof.errors import ConfigError, SchemaError
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 How = Literal["fitted", "kept"]
 
-_FREE = ("alerts_per_week", "clean_days", "rule_days", "refresh_days", "threads")
+_FREE = ("alerts_per_week", "rule_days", "refresh_days", "threads")
 """What a fit does not depend upon."""
 
 
@@ -45,7 +46,6 @@ def detector_facts(
     settings = config.model_dump(mode="json", include=sections_of(name, config))
     for free in _FREE:
         settings["anomaly"].pop(free)
-    settings["valid_from"] = config.forecast.valid_from.isoformat()
     return ModelFacts(
         model=name, dataset=dataset, interval_mins=panel.interval_mins, known_names=(),
         context_steps=CONTEXT_DAYS * steps, horizon_steps=steps, data_lag_steps=0, seed=config.seed,
@@ -62,17 +62,18 @@ def fit_detector(
     Raises:
         ConfigError: If a block holds no day to learn from.
     """
-    blocks, most = config.forecast, config.anomaly.fit_windows
+    most, clean = config.anomaly.fit_windows, CleanHistory.of(config.forecast.test_from, config.anomaly)
     first = (as_datetime(panel.start) + dt.timedelta(days=CONTEXT_DAYS)).date()
-    borders = {"the readings' first weeks": first, "valid_from": blocks.valid_from, "test_from": blocks.test_from}
+    borders = {"the readings' first weeks": first, "the clean history": clean.first, "test_from": clean.judged_from}
     found = []
     for (begin, since), (end, until) in itertools.pairwise(borders.items()):
         days = cut_learning_days(panel, since, until, most=most, weather=surroundings.weather, place=surroundings.place)
         if not len(days):
             raise ConfigError(
                 f"there is no day to learn from between {begin} ({since}) and {end} ({until}): the readings begin on "
-                f"{as_datetime(panel.start):%Y-%m-%d}, and each day needs {CONTEXT_DAYS} before it; set the blocks "
-                "inside the data, in the forecast section of the config"
+                f"{as_datetime(panel.start):%Y-%m-%d}, and each day needs {CONTEXT_DAYS} before it; set "
+                "test_from inside the data, in the forecast section of the config, or clean_days lower, in the anomaly "
+                "section"
             )
         found.append(days)
     detector = detector_of(facts.model)(config, device)

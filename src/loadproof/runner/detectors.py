@@ -20,8 +20,15 @@ DetectorName = Literal[
     "ensemble",
 ]
 
-MEMBERS: Final[tuple[DetectorName, ...]] = ("physical", "seasonal_zscore", "sub_pca", "autoencoder", "residual")
-"""Whom the ensemble weighs: those that score a home's year in a second or so."""
+MEMBERS: Final[tuple[DetectorName, ...]] = (
+    "physical",
+    "seasonal_zscore",
+    "isolation_forest",
+    "sub_pca",
+    "autoencoder",
+    "residual",
+)
+"""Whom the ensemble weighs, here as on the board: all but the decomposition, as slow as all others together."""
 
 
 class DetectorBuilder(Protocol):
