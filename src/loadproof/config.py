@@ -248,9 +248,9 @@ class AnomalyConfig(_Section):
         "ridge", description="Whose bands readings are held against, where a detector wants a forecaster"
     )
     clean_days: int = Field(
-        56, ge=14, le=730, description="Days before a day that its scores are ranked among; a detector learns earlier"
+        56, ge=2, le=730, description="Days before a day that its scores are ranked among; a detector learns earlier"
     )
-    rule_days: int = Field(28, ge=7, le=730, description="Days before a day that its threshold is chosen on")
+    rule_days: int = Field(28, ge=1, le=730, description="Days before a day that its threshold is chosen on")
     refresh_days: int = Field(7, ge=1, le=366, description="Days until both are taken anew")
     fuse_a: float | None = Field(
         100.0, gt=0, le=2000, description="Rating of the service fuse in ampere; null where none is known"

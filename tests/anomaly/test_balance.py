@@ -4,9 +4,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from loadproof.anomaly.balance import MeterTolerance, balance_scores
+from loadproof.anomaly.balance import MeterTolerance, balance_scores, submeters_of, with_balance
+from loadproof.anomaly.evidence import KINDS
+from loadproof.anomaly.sweep import DayScores
+from loadproof.detector import Scores
 from loadproof.errors import SchemaError
-from loadproof.features.panel import panel_from_readings
+from loadproof.features.panel import Panel, panel_from_readings
+from loadproof.features.windows import Inputs
 from loadproof.ingestion.ukdale import UKDALEIngestor
 
 
@@ -47,3 +51,40 @@ def test_in_house_2_no_half_hour_breaks_the_balance_until_the_kettle_reads_tenfo
     after = balance_scores(mains, sub).score
     assert boiled.sum() > 100
     assert (after[0, boiled] > 0.5).mean() > 0.9
+
+
+def _days(panel, score):
+    """The scores of the first two days of all entities, and whose they are."""
+    n = len(panel.entities)
+    t0 = np.tile(panel.start + np.arange(2) * np.timedelta64(1, "D"), n)
+    inputs = Inputs(np.zeros((2 * n, 0), np.float32), t0, np.repeat(panel.entities, 2), 48, 30)
+    flat = np.full((2 * n, 48), score, np.float32)
+    return DayScores(inputs, Scores(flat, np.zeros(flat.shape, np.uint8), KINDS))
+
+
+def test_a_home_is_raised_where_its_two_meters_read_twice_its_mains_and_nobody_else_is():
+    energy = np.full((4, 96), 0.1, np.float32)
+    energy[0] = 1  # the home; its meters are rows 1 and 2, row 3 is another home
+    energy[1:3, 60] = 1.1055
+    energy[0, 70] = np.nan
+    names = np.array(["ukdale:house_1", "ukdale:house_1:meter_2", "ukdale:house_1:meter_3", "ukdale:house_2"])
+    panel = Panel(names, np.datetime64("2013-01-07", "us"), 30, energy)
+    found = _days(panel, 0.3)
+    found.scores.score[1, 70 - 48] = np.nan
+    told = with_balance(found, panel, {"ukdale:house_1": names[1:3].tolist(), "ukdale:house_9": ["x"]})
+    changed = np.argwhere((told.scores.score != 0.3) & ~np.isnan(told.scores.score))
+    assert changed.tolist() == [[1, 60 - 48]]
+    assert told.scores.score[1, 12] == pytest.approx(2.211**4 / (1.105**4 + 2.211**4), abs=1e-3)
+    assert told.scores.kinds[told.scores.kind[1, 12]] == "limit"
+    assert np.isnan(told.scores.score[1, 70 - 48])
+    assert (found.scores.score[1, 12], found.scores.kind[1, 12]) == (np.float32(0.3), 0)
+
+
+def test_only_meters_of_active_power_are_added_up():
+    extras = {
+        "ukdale:house_1": '{"ac_type":"active"}', "ukdale:house_1:meter_2": '{"ac_type":"apparent"}',
+        "ukdale:house_1:meter_5": '{"ac_type":"active"}', "ukdale:house_1:meter_10": '{"ac_type":"active"}',
+        "ukdale:house_3": '{"ac_type":"apparent"}', "lcl:MAC000002": "{}",
+    }  # fmt: skip
+    readings = pl.LazyFrame({"entity_id": list(extras), "extras": list(extras.values())})
+    assert submeters_of(readings) == {"ukdale:house_1": ["ukdale:house_1:meter_10", "ukdale:house_1:meter_5"]}

@@ -19,6 +19,20 @@ def load_kwh(rng, ts, size=1.0):
     return size * shape * rng.gamma(6.0, 1 / 6, len(ts))
 
 
+def _write(frame, root, dataset, *, interval_mins=30, mode="files", seed=0):
+    frame = frame.with_columns(interval_mins=pl.lit(interval_mins), source=pl.lit("made"))
+    frame = frame.select([pl.col(name).cast(kind) for name, kind in READINGS.items()]).sort("entity_id", "ts_utc")
+    store = Store(root / "processed")
+    for (month,), part in frame.group_by(pl.col("ts_utc").dt.strftime("%Y-%m"), maintain_order=True):
+        folder = store.root / f"dataset={dataset}" / f"month={month}"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_parquet(part, folder / "part-00000.parquet")
+    store.summaries_root.mkdir(exist_ok=True)
+    summary = {"mode": mode, "sources": [{"name": "made", "sha256": f"{seed:064x}"}]}
+    store.summary_path(dataset).write_text(json.dumps(summary))
+    return store
+
+
 def make_store(root, homes=4, days=120, *, interval_mins=30, keep=None, mode="files", seed=0, dataset="lcl"):
     """A store of homes ``lcl:MAC000001`` and on; ``keep`` maps a home's name to which of its steps there are."""
     rng, keep = np.random.default_rng(seed), keep or {}
@@ -33,19 +47,21 @@ def make_store(root, homes=4, days=120, *, interval_mins=30, keep=None, mode="fi
                 {"entity_id": name, "ts_utc": pl.Series(ts[kept]).dt.replace_time_zone("UTC"), "energy_kwh": kwh[kept]}
             )
         )
-    frame = pl.concat(parts).with_columns(
-        interval_mins=pl.lit(interval_mins), source=pl.lit("made"), extras=pl.lit("{}")
-    )
-    frame = frame.select([pl.col(name).cast(kind) for name, kind in READINGS.items()]).sort("entity_id", "ts_utc")
-    store = Store(root / "processed")
-    for (month,), part in frame.group_by(pl.col("ts_utc").dt.strftime("%Y-%m"), maintain_order=True):
-        folder = store.root / f"dataset={dataset}" / f"month={month}"
-        folder.mkdir(parents=True, exist_ok=True)
-        write_parquet(part, folder / "part-00000.parquet")
-    store.summaries_root.mkdir(exist_ok=True)
-    summary = {"mode": mode, "sources": [{"name": "made", "sha256": f"{seed:064x}"}]}
-    store.summary_path(dataset).write_text(json.dumps(summary))
-    return store
+    frame = pl.concat(parts).with_columns(extras=pl.lit("{}"))
+    return _write(frame, root, dataset, interval_mins=interval_mins, mode=mode, seed=seed)
+
+
+def make_house(root, days, *, tenfold):
+    """A store of ``ukdale:house_1`` and its kettle, a fifth of the home, whose meter reads tenfold at some steps."""
+    ts = START + np.arange(days * 48) * np.timedelta64(30, "m")
+    mains = load_kwh(np.random.default_rng(0), ts)
+    kettle = 0.2 * mains
+    kettle[tenfold] *= 10
+    stamps = pl.Series(ts).dt.replace_time_zone("UTC")
+    series = {"ukdale:house_1": mains, "ukdale:house_1:meter_8": kettle}
+    parts = [pl.DataFrame({"entity_id": name, "ts_utc": stamps, "energy_kwh": kwh}) for name, kwh in series.items()]
+    frame = pl.concat(parts).with_columns(extras=pl.lit('{"ac_type":"active"}'))
+    return _write(frame, root, "ukdale")
 
 
 def add_weather(store, days=130):

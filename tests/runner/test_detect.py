@@ -6,7 +6,7 @@ import json
 import polars as pl
 import pytest
 from filelock import FileLock
-from tests.runner.made_stores import make_store
+from tests.runner.made_stores import make_house, make_store
 
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SchemaError
@@ -165,6 +165,20 @@ def test_while_another_process_fits_it_nobody_else_does(store, tmp_path):
     lock = tmp_path / "models" / "detectors" / ".physical.lock"
     with FileLock(lock), pytest.raises(ConfigError, match="another process fits it now; wait for it to end"):
         detect(store, "lcl", "physical", tmp_path, config=CONFIG, models_root=tmp_path / "models")
+
+
+def test_a_kettle_that_reads_twice_what_its_house_does_raises_an_alert_on_the_house_in_a_block_and_alone(tmp_path):
+    evening = slice(95 * 48 + 36, 95 * 48 + 42)  # 6 April, 18:00 to 21:00 UTC
+    store = make_house(tmp_path, 110, tenfold=evening)
+    done = detect(store, "ukdale", "physical", tmp_path, config=CONFIG, models_root=tmp_path / "models")
+    alerts = pl.read_parquet(done.paths[1]).filter(entity_id="ukdale:house_1", kind="limit")
+    ((start, end),) = alerts.select("start_utc", "end_utc").rows()
+    assert start <= dt.datetime(2013, 4, 6, 18, tzinfo=dt.UTC) and end == dt.datetime(2013, 4, 6, 21, tzinfo=dt.UTC)
+    assert alerts["sentence"][0].endswith("or less than its sub-meters")
+    day = dt.date(2013, 4, 6)
+    alone = detect_day(store, "ukdale", "physical", day, tmp_path, config=CONFIG, models_root=tmp_path / "models")
+    local = pl.col("ts_utc").dt.convert_time_zone("Europe/London").dt.date()
+    assert pl.read_parquet(alone.paths[0]).equals(pl.read_parquet(done.paths[0]).filter(local == day))
 
 
 def test_the_report_tells_of_the_alerts_of_the_readings_as_they_stand_and_of_no_others(store, ran, tmp_path):

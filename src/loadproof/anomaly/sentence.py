@@ -16,7 +16,7 @@ _MOST_DIGITS: Final = 4  # one in a million: more says nothing more
 
 _REMARKS: Final = {
     "frozen": "one value repeated",
-    "limit": "more than the supply carries, or less than nothing",
+    "limit": "more than the supply carries, less than nothing, or less than its sub-meters",
     "level_shift": "the whole level moved",
     "drift": "out of step with the days before",
 }

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
+from loadproof.anomaly.balance import submeters_of, with_balance
 from loadproof.anomaly.days import CONTEXT_DAYS
 from loadproof.anomaly.following import CleanHistory
 from loadproof.anomaly.sweep import DayScores, Sweep, join_scores
@@ -36,6 +37,8 @@ from loadproof.store import Store
 __all__ = ["Detection", "detect", "detect_day"]
 
 _DAY = dt.timedelta(days=1)
+_OF_LIMITS = ("physical", "ensemble")
+"""Detectors that know limits of the equipment; what sub-meters read beyond their mains is one."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,13 @@ def _require_entities(store: Store, dataset: Dataset, entities: Sequence[str]) -
         )
 
 
-def _score(days: Sweep, ready: Ready, track: Track) -> DayScores:
-    return join_scores(track(days.score(ready.detector), "scoring", days.chunks))
+def _score(days: Sweep, ready: Ready, submeters: dict[str, list[str]], track: Track) -> DayScores:
+    found = join_scores(track(days.score(ready.detector), "scoring", days.chunks))
+    return with_balance(found, days.panel, submeters) if ready.facts.model in _OF_LIMITS else found
+
+
+def _submeters(store: Store, dataset: Dataset) -> dict[str, list[str]]:
+    return submeters_of(store.scan_readings(dataset)) if dataset == "ukdale" else {}
 
 
 def _tell(
@@ -163,7 +171,9 @@ def detect(
         with FileLock(folder.with_name(f".{name}.lock")).acquire(timeout=0):
             ready = None if anew else standing_detector(folder, facts, config, device)
             ready = ready or fit_detector(ground.panel, ground.surroundings, config, facts, device)
-            found = _score(ground.days(_clean(config).first, blocks.test_until), ready, track)
+            found = _score(
+                ground.days(_clean(config).first, blocks.test_until), ready, _submeters(store, dataset), track
+            )
             if ready.how == "fitted":
                 write_model(folder, StoredModel(facts, ready.detector.state()))
     except Timeout as error:
@@ -207,6 +217,6 @@ def detect_day(
         raise ConfigError(f"{store.root}: holds no reading of {day}; ingest it first, or name another day with --at")
     ground = _Ground(panel, surroundings, config)
     ready = read_detector(folder, detector_facts(store, dataset, name, panel, surroundings, config), config, device)
-    found = _score(ground.days(first, day + _DAY), ready, track)
+    found = _score(ground.days(first, day + _DAY), ready, _submeters(store, dataset), track)
     where = (output_dir / "at" / day.isoformat(), folder)
     return _tell(store, ground, found, ready, (day, day + _DAY), where, entities)
