@@ -37,7 +37,8 @@ run: $(INSTALLED)
 	$(BIN)/loadproof backtest --dataset lcl --use-samples --config params.yaml --records $(RUN)/board
 	$(BIN)/loadproof feeders risk --dataset lcl --use-samples --config params.yaml --processed-root $(RUN)/processed \
 	  --rating pole_100kva --output-dir $(RUN)/forecast/feeders
-	$(BIN)/loadproof report --processed-root $(RUN)/processed --output-dir $(RUN)/forecast --report $(RUN)/report.html
+	$(BIN)/loadproof report --processed-root $(RUN)/processed --output-dir $(RUN)/forecast --models-root $(RUN)/models \
+	  --report $(RUN)/report.html
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

@@ -61,11 +61,12 @@ class Forecast:
 
 
 class FitReport(NamedTuple):
-    """What a fit saw, in windows, and one record per epoch where there are epochs."""
+    """What a fit saw, in windows, one record per epoch where there are epochs, and what there is to look at."""
 
     train_windows: int
     valid_windows: int
     records: tuple[dict[str, float], ...] = ()
+    pictures: pl.DataFrame | None = None
 
 
 class ForecastRows(NamedTuple):

@@ -276,6 +276,20 @@ class Store:
             }
         )
 
+    def write_fit(self, beside: Path, facts: Mapping[str, Any], pictures: pl.DataFrame | None) -> None:
+        """Write what a training saw beside its model's folder: its curve, and what there is to look at."""
+        fit, table = (beside.with_name(f"{beside.name}.{kind}") for kind in ("fit.json", "pictures.parquet"))
+        shown = {} if pictures is None else {table: partial(write_parquet, pictures)}
+        write_together({fit: partial(_write_text, _as_json(facts)), **shown})
+
+    def read_fit(self, beside: Path) -> tuple[dict[str, Any], pl.DataFrame] | None:
+        """Return what :meth:`write_fit` left beside a model's folder; None where there is nothing."""
+        facts = self.read_json(beside.with_name(f"{beside.name}.fit.json"))
+        if facts is None:
+            return None
+        table = beside.with_name(f"{beside.name}.pictures.parquet")
+        return facts, pl.read_parquet(table) if table.is_file() else pl.DataFrame()
+
     def write_forecasts(self, path: Path, forecasts: pl.DataFrame) -> None:
         """Write one model's forecast table, whole or not at all."""
         _require(forecasts, FORECASTS, "a forecast table")

@@ -308,6 +308,24 @@ def test_a_training_killed_before_its_model_is_written_takes_no_step_again(store
     assert files_of(tmp_path / "patchtst") == files_of(models_root / "patchtst")
 
 
+def test_a_game_killed_before_its_model_is_written_tells_its_whole_curve_and_leaves_its_pictures(
+    store, models_root, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as dying:
+        dying.setattr("loadproof.runner.train.write_model", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(store, "lcl", "selfplay", tmp_path, config=config_of())
+    monkeypatch.setattr("loadproof.selfplay.trainer._episode", Mock(side_effect=AssertionError("an episode")))
+    train(store, "lcl", "selfplay", tmp_path, config=config_of())
+    for name in ("selfplay.fit.json", "selfplay.pictures.parquet"):
+        assert (tmp_path / name).read_bytes() == (models_root / name).read_bytes()
+    facts, pictures = store.read_fit(tmp_path / "selfplay")
+    assert [record["episode"] for record in facts["curve"]] == [1, 2]
+    assert facts["data_sha256"] == read_model(tmp_path / "selfplay").facts.data_sha256
+    assert pictures.is_empty()  # so short a game remembers no scenario
+    assert store.read_fit(models_root / "seasonal_naive") is None
+
+
 def test_a_checkpoint_of_other_knobs_is_not_taken_up(store, models_root, tmp_path):
     subprocess.run([sys.executable, "-c", KILLED, store.root, tmp_path, "1"], cwd=ROOT, check=False)
     other = train(store, "lcl", "patchtst", tmp_path, config=config_of(seed=5))

@@ -83,10 +83,9 @@ def kill_at_checkpoint(number):
 def play(path, out):
     """Play a game with checkpoints to its end, and save what it came to."""
     playing = game()
-    for _ in episodes(playing, seed=7, path=path, identity="made", checkpoint_episodes=1):
-        pass
+    played = list(episodes(playing, seed=7, path=path, identity="made", checkpoint_episodes=1))
     weights = {name: value.numpy() for name, value in playing.solver.weights().items()}
-    np.savez(out, **weights, proposer=np.array(str(playing.proposer.state())))
+    np.savez(out, **weights, proposer=np.array(str(playing.proposer.state())), played=np.array(str(played)))
 
 
 if __name__ == "__main__":

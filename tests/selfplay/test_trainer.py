@@ -1,5 +1,6 @@
 """The loop keeps its promises: real days in every update, gates and arms, and the same game after a kill."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from loadproof.selfplay import trainer
 from loadproof.selfplay.arms import ARMS, arm_of, kinds_of
 from loadproof.selfplay.augmentation import augmented
 from loadproof.selfplay.solver import draw_real
-from loadproof.selfplay.trainer import episodes, home_scales
+from loadproof.selfplay.trainer import Episode, episodes, home_scales
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,3 +127,11 @@ def test_augmented_windows_are_other_windows_of_the_same_features_and_never_nega
 def test_an_unknown_arm_is_answered_with_those_there_are():
     with pytest.raises(ConfigError, match="there are: real, real_more"):
         arm_of("magic")
+
+
+def test_an_episode_survives_its_own_json_whether_or_not_the_gate_let_its_scenarios_through():
+    playing = game()
+    first, second = (episode for episode, _ in zip(episodes(playing, seed=3), range(2), strict=False))
+    stopped = second._replace(regrets=(float("nan"), *second.regrets[1:]), judged=None)
+    for episode in (first, stopped):
+        assert repr(Episode.from_json(json.loads(json.dumps(episode.as_json())))) == repr(episode)

@@ -14,7 +14,15 @@ from loadproof.cli.benchmark import benchmark_app
 from loadproof.cli.feeders import feeders_app
 from loadproof.cli.forecasting import backtest_command, forecast_command, train_command
 from loadproof.cli.ingest import ingest_app
-from loadproof.cli.options import DEFAULTS, DERIVED_ROOT, SAMPLES_ROOT, DatasetOption, OutputDir, ProcessedRoot
+from loadproof.cli.options import (
+    DEFAULTS,
+    DERIVED_ROOT,
+    SAMPLES_ROOT,
+    DatasetOption,
+    ModelsRoot,
+    OutputDir,
+    ProcessedRoot,
+)
 from loadproof.cli.show import bar, console, errors, print_error, show_metrics
 from loadproof.cli.study import study_app
 from loadproof.config import read_config
@@ -119,6 +127,7 @@ def report_command(
     risk_dir: Annotated[
         Path | None, typer.Option("--risk", help="Folder of 'feeders risk'; default: feeders in --output-dir.")
     ] = None,
+    models_root: ModelsRoot = Path("models"),
 ) -> None:
     """Write the HTML report on what was ingested and forecast.
 
@@ -127,7 +136,8 @@ def report_command(
     from loadproof.runner.report import report  # brings the drawing library, a second that no other command waits for
 
     store = Store(processed_root)
-    path = report(store, dataset, output_dir, report_path or output_dir / "report.html", risk_dir=risk_dir)
+    page = report_path or output_dir / "report.html"
+    path = report(store, dataset, output_dir, page, risk_dir=risk_dir, models_root=models_root)
     rows = store.overall_metrics(output_dir)
     if rows:
         show_metrics(rows)

@@ -18,6 +18,7 @@ from loadproof.evaluation.report_chapters_feeders import RiskContent, feeders_ch
 from loadproof.evaluation.report_chapters_ingest import ingest_chapter
 from loadproof.evaluation.report_chapters_load import coverage_chapter, typical_chapter
 from loadproof.evaluation.report_chapters_models import Beside, models_chapter
+from loadproof.evaluation.report_chapters_play import PlayContent, play_chapter
 from loadproof.evaluation.report_chapters_scores import (
     Example,
     calibration_chapter,
@@ -42,6 +43,7 @@ class ReportContent:
         metrics: Columns of ``METRICS``.
         alerts: What a detector told.
         risk: What a run of ``feeders risk`` left behind.
+        play: What a training by self-play left behind.
         provenance: Names and values to show as they are: version, seed, data hashes.
     """
 
@@ -52,6 +54,7 @@ class ReportContent:
     alerts: Alerts | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     risk: RiskContent | None = None
+    play: PlayContent | None = None
 
 
 def _best_models(metrics: pl.DataFrame) -> list[tuple[str, str]]:
@@ -135,6 +138,7 @@ def build_report(content: ReportContent) -> str:
         errors_chapter(metrics),
         alerts_chapter(content.alerts),
         feeders_chapter(content.risk),
+        play_chapter(content.play),
     ]
     footer = tag("p", "Made by loadproof. This page is one file: it loads nothing and sends nothing.")
     return page("loadproof report", chapters, footer)

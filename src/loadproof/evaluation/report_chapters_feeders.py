@@ -155,11 +155,16 @@ def feeders_chapter(risk: RiskContent | None) -> Chapter:
         return Chapter("feeders", heading, short, absent(lacking))
     counts = {level: rows["entity_id"].n_unique() for (level,), rows in risk.ranked.group_by("level")}
     t0 = risk.ranked["t0_utc"][0]
+    exact = (risk.ranked["any_low"] == risk.ranked["any_high"]).all()
+    bounds = (
+        "lies between that of the likeliest one and the sum of all, for too few past days say how they hang together"
+    )
+    told = "comes from how past days' half hours hung together" if exact else bounds
     lead = tag(
         "p",
         f"{plural(counts.get('feeder', 0), 'feeder')} and {plural(counts.get('substation', 0), 'substation')}, "
         f"forecast by {risk.ranked['model'][0]} from {_local(t0)} for {int(risk.facts['horizon_steps'])} half hours. "
-        "The chance that any half hour is above a limit lies between that of the likeliest one and the sum of all.",
+        f"The chance that any half hour is above a limit {told}.",
     )
     notes = tag(
         "ul", *[tag("li", f"{note[0].upper()}{note[1:]}.") for note in risk.facts.get("notes", [])], class_="notes"

@@ -10,6 +10,7 @@ from loadproof.errors import SchemaError
 from loadproof.evaluation.report import ReportContent, build_report
 from loadproof.evaluation.report_chapters_alerts import Alerts
 from loadproof.evaluation.report_chapters_feeders import RiskContent
+from loadproof.evaluation.report_chapters_play import PlayContent
 from loadproof.features.selection import read_panel
 from loadproof.runner.blocks import data_facts
 from loadproof.runner.detectors import DEFAULT_DETECTOR
@@ -31,10 +32,14 @@ _SHOWN = {
 }
 
 
-def report(store: Store, dataset: Dataset, output_dir: Path, path: Path, *, risk_dir: Path | None = None) -> Path:
+def report(
+    store: Store, dataset: Dataset, output_dir: Path, path: Path, *, risk_dir: Path | None = None,
+    models_root: Path | None = None,
+) -> Path:  # fmt: skip
     """Write the report on whatever of the run is there; what is not says so in its chapter. Return ``path``.
 
-    ``risk_dir`` is the folder of a run of ``feeders risk``; ``feeders`` in ``output_dir`` by default.
+    ``risk_dir`` is the folder of a run of ``feeders risk``; ``feeders`` in ``output_dir`` by default. ``models_root``
+    is where a training by self-play left its curve and its pictures.
     """
     found = {name: store.read_summary(name) for name in (dataset, *get_args(Dataset))}
     run = store.read_json(output_dir / "run.json") or {}
@@ -48,6 +53,7 @@ def report(store: Store, dataset: Dataset, output_dir: Path, path: Path, *, risk
         alerts=_alerts(store, dataset, output_dir) if found[dataset] else None,
         provenance={label: str(run[key]) for key, label in _SHOWN.items() if key in run},
         risk=_risk(store, risk_dir or output_dir / "feeders"),
+        play=_play(store, dataset, models_root),
     )
     store.write_text(path, build_report(content))
     return path
@@ -79,3 +85,15 @@ def _alerts(store: Store, dataset: Dataset, output_dir: Path) -> Alerts | None:
 def _risk(store: Store, folder: Path) -> RiskContent | None:
     found = store.read_risk(folder)
     return RiskContent(*found) if found else None
+
+
+def _play(store: Store, dataset: Dataset, models_root: Path | None) -> PlayContent | None:
+    """Return what a training by self-play left behind, if it was upon the readings as they stand."""
+    found = store.read_fit(models_root / "selfplay") if models_root else None
+    if found is None:
+        return None
+    digests = [data_facts(store, dataset, with_weather=known)["data_sha256"] for known in (False, True)]
+    if found[0]["data_sha256"] not in digests or found[0]["dataset"] != dataset:
+        logger.info("the training by self-play was of other readings, and is left out; run 'loadproof train' again")
+        return None
+    return PlayContent(*found)

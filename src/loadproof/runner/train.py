@@ -115,7 +115,7 @@ def fit_or_read(
             if old is not None and old.facts == facts:
                 logger.info("%s: is of the same data and knobs already, and kept", folder)
                 return Fitted(*restored(old, folder, config, device), TrainReport(model, folder, "kept", facts, None))
-            return _fit(folder, facts, split, config, device, old)
+            return _fit(store, folder, facts, split, config, device, old)
     except Timeout as error:
         raise ConfigError(f"{folder}: another process trains it now; wait for it to end") from error
 
@@ -142,8 +142,9 @@ def restored(
 
 
 def _fit(
-    folder: Path, facts: ModelFacts, split: Split, config: ExperimentConfig, device: str, old: StoredModel | None
-) -> Fitted:
+    store: Store, folder: Path, facts: ModelFacts, split: Split, config: ExperimentConfig, device: str,
+    old: StoredModel | None,
+) -> Fitted:  # fmt: skip
     """Train, from the old model's weights where that is possible, calibrate, and keep the outcome."""
     model = facts.model
     start = old if model in CONTINUES and old is not None and _may_continue(old.facts, facts) else None
@@ -156,6 +157,8 @@ def _fit(
     report = forecaster.fit(split.train, split.valid, rng=rng_for(config.seed, f"forecast/{model}"))
     block = split.valid
     calibration = calibrate(forecaster.predict(block.inputs), block.inputs, block.truth_kwh, knobs=config.calibration)
+    seen = {"how": how, "train_windows": report.train_windows, "valid_windows": report.valid_windows}
+    store.write_fit(folder, facts.model_dump(mode="json") | seen | {"curve": report.records}, report.pictures)
     write_model(folder, StoredModel(facts, forecaster.state(), calibration.state()))
     shutil.rmtree(checkpoint_dir.parent, ignore_errors=True)
     return Fitted(forecaster, calibration, TrainReport(model, folder, how, facts, report))

@@ -9,6 +9,7 @@ from loadproof.features.windows import Inputs, Windows
 from loadproof.forecaster import FitReport, Forecast, Forecaster, ModelState
 from loadproof.models.patchtst_forecaster import PatchTSTForecaster, fingerprint
 from loadproof.selfplay.arms import ARMS
+from loadproof.selfplay.pictures import picture_rows
 from loadproof.selfplay.start import game_of, start
 from loadproof.selfplay.trainer import Episode, episodes
 
@@ -48,11 +49,13 @@ class SelfPlayForecaster(Forecaster):
             train, valid, network=self.network, knobs=self.knobs, seed=seed, device=self.device, folder=folder,
             identity=identity,
         )  # fmt: skip
+        before = begun.warm.state()
         game = game_of(begun, ARMS["full"], self.knobs)
         path = folder / "play.safetensors" if folder else None
         records = tuple(_curve(episode) for episode in episodes(game, seed=seed, path=path, identity=identity))
         self._forecaster = begun.warm
-        return FitReport(len(train), len(valid), records)
+        shown = picture_rows(game, before, valid) if len(valid) else None
+        return FitReport(len(train), len(valid), records, shown)
 
     def predict(self, inputs: Inputs) -> Forecast:
         """Forecast every window; see :class:`PatchTSTForecaster`."""

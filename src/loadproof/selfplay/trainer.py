@@ -78,9 +78,11 @@ class Episode(NamedTuple):
                 "kind": proposal.scenario.kind,
                 "parameters": dict(proposal.scenario.parameters),
                 "onset_steps": proposal.scenario.onset_steps,
+                "seed": proposal.scenario.seed,
                 "how": proposal.how,
-                "regret": None if np.isnan(regret) else round(regret, 5),
-                "reward": round(reward, 5),
+                "replayed": proposal.replayed,
+                "regret": None if np.isnan(regret) else regret,
+                "reward": reward,
             }
             for proposal, regret, reward in zip(self.proposals, self.regrets, self.rewards, strict=True)
         ]
@@ -89,6 +91,19 @@ class Episode(NamedTuple):
             "learned": self.learned._asdict(), "evenness": self.diversity[0], "spread": self.diversity[1],
             "judged": self.judged._asdict() if self.judged else None,
         }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> "Episode":
+        """Return the episode that :meth:`as_json` told of."""
+        some = told["proposals"]
+        scenarios = [Scenario(of["kind"], of["parameters"], of["onset_steps"], of["seed"]) for of in some]
+        proposals = [Proposal(what, of["how"], of["replayed"]) for what, of in zip(scenarios, some, strict=True)]
+        return cls(
+            told["episode"], tuple(proposals),
+            tuple(float("nan") if of["regret"] is None else of["regret"] for of in some),
+            tuple(of["reward"] for of in some), told["passed"], told["real_share"], Learned(**told["learned"]),
+            (told["evenness"], told["spread"]), Judged(**told["judged"]) if told["judged"] else None,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -265,21 +280,23 @@ def episodes(
     Args:
         game: Who plays; solver and proposer change as they learn.
         seed: Of all chance.
-        path: Where a checkpoint is kept while playing; one of this game is taken up, bit for bit on a CPU.
+        path: Where a checkpoint is kept while playing; one of this game is taken up, bit for bit on a CPU, and the
+            episodes before it are yielded as they were.
         identity: What tells this game from any other; a checkpoint of another is not used.
         checkpoint_episodes: Episodes between checkpoints.
     """
-    done = 0
+    played: list[Episode] = []
     if path and path.exists():
         tensors, facts = checkpoint.load(path, game.solver.forecaster.device)
         if facts["identity"] == identity:
-            done = facts["episode"]
+            played = [Episode.from_json(told) for told in facts["played"]]
             game.solver.restore(tensors, facts["update"])
             game.proposer.restore(facts["proposer"])
-    for number in range(done + 1, game.knobs.episodes + 1):
-        episode = _episode(game, number, seed)
-        if path and number % checkpoint_episodes == 0:
-            facts = {"identity": identity, "episode": number, "update": game.solver.update}
-            checkpoint.save(path, game.solver.tensors(), facts | {"proposer": game.proposer.state()})
-        yield episode
+    yield from list(played)
+    for number in range(len(played) + 1, game.knobs.episodes + 1):
+        played.append(_episode(game, number, seed))
+        if path and (number % checkpoint_episodes == 0 or number == game.knobs.episodes):
+            facts = {"identity": identity, "update": game.solver.update, "proposer": game.proposer.state()}
+            checkpoint.save(path, game.solver.tensors(), facts | {"played": [episode.as_json() for episode in played]})
+        yield played[-1]
     game.solver.settle()
