@@ -14,6 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 __all__ = [
     "ALERTS",
     "CANDIDATES",
+    "DATASETS",
     "ENERGY_LIMIT_KWH",
     "FIRST_TS_UTC",
     "FORECASTS",
@@ -30,6 +31,7 @@ __all__ = [
     "WEATHER",
     "Checked",
     "Dataset",
+    "DatasetWords",
     "EnergyReading",
     "Ingested",
     "Reason",
@@ -57,10 +59,19 @@ ENERGY_LIMIT_KWH: Final = 2**31 / 1000
 Source: 32-bit sentinels in SSEN's published files. What is merely implausible stays, for the detectors to find.
 """
 
-ENTITY_PATTERNS: Final[dict[Dataset, str]] = {
-    "lcl": r"^lcl:MAC[0-9]{6}$",
-    "ukdale": r"^ukdale:house_[0-9]{1,3}(:meter_[0-9]{1,3})?$",
-    "ssen": r"^ssen:[0-9]{12}$",
+
+class DatasetWords(NamedTuple):
+    """What a dataset is called, what its entities are called, and how their names are formed."""
+
+    name: str
+    entities: str
+    entity_pattern: str
+
+
+DATASETS: Final[dict[Dataset, DatasetWords]] = {
+    "lcl": DatasetWords("Low Carbon London", "homes", r"^lcl:MAC[0-9]{6}$"),
+    "ukdale": DatasetWords("UK-DALE", "meters", r"^ukdale:house_[0-9]{1,3}(:meter_[0-9]{1,3})?$"),
+    "ssen": DatasetWords("SSEN low-voltage feeders", "feeders", r"^ssen:[0-9]{12}$"),
 }
 
 Reason = Literal[
@@ -265,8 +276,8 @@ class EnergyReading(BaseModel):
 
     @model_validator(mode="after")
     def _rules_across_fields(self) -> "EnergyReading":
-        if not re.fullmatch(ENTITY_PATTERNS[self.dataset], self.entity_id):
-            raise ValueError(f"entity_id {self.entity_id!r} does not match {ENTITY_PATTERNS[self.dataset]}")
+        if not re.fullmatch(DATASETS[self.dataset].entity_pattern, self.entity_id):
+            raise ValueError(f"entity_id {self.entity_id!r} does not match {DATASETS[self.dataset].entity_pattern}")
         if not FIRST_TS_UTC <= self.ts_utc < LAST_TS_UTC:
             raise ValueError(f"ts_utc {self.ts_utc} lies outside {FIRST_TS_UTC:%Y} to {LAST_TS_UTC:%Y}")
         since_midnight = dt.timedelta(hours=self.ts_utc.hour, minutes=self.ts_utc.minute, seconds=self.ts_utc.second)
@@ -303,7 +314,7 @@ def check_readings(candidates: pl.DataFrame, dataset: Dataset) -> Checked:
     """
     entity, ts, energy = pl.col("entity_id"), pl.col("ts_utc"), pl.col("energy_kwh")
     names = candidates["entity_id"].unique().drop_nulls()
-    known = names.filter(names.cast(pl.String).str.contains(ENTITY_PATTERNS[dataset]))
+    known = names.filter(names.cast(pl.String).str.contains(DATASETS[dataset].entity_pattern))
     on_grid = (ts.dt.epoch("us") % (pl.col("interval_mins").cast(pl.Int64) * 60_000_000)) == 0
     broken = {
         "entity_unknown": ~entity.is_in(known.implode()).fill_null(value=False),
@@ -358,4 +369,4 @@ def set_repeats_aside(readings: pl.DataFrame) -> Checked:
     return Checked(kept, shared.filter(pl.col("reason").is_not_null()))
 
 
-assert set(ENTITY_PATTERNS) == set(get_args(Dataset))
+assert set(DATASETS) == set(get_args(Dataset))

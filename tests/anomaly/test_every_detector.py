@@ -1,6 +1,7 @@
 """What all detectors of this wing have in common."""
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -16,7 +17,7 @@ from loadproof.features.panel import Panel
 from loadproof.features.windows import Windows, cut_windows
 from loadproof.forecaster import ModelState
 
-READY = {name: fitted(name) for name in DETECTORS}
+ready = functools.cache(fitted)
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +27,8 @@ def gappy():
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_each_detector_names_itself_and_scores_0_to_1_but_nan_exactly_where_nothing_was_read(name, gappy):
-    scores = READY[name].score(gappy)
-    assert READY[name].name == name
+    scores = ready(name).score(gappy)
+    assert ready(name).name == name
     assert np.array_equal(np.isnan(scores.score), np.isnan(gappy.truth_kwh))
     assert scores.score.dtype == np.float32
     assert np.nanmin(scores.score) >= 0
@@ -38,25 +39,25 @@ def test_each_detector_names_itself_and_scores_0_to_1_but_nan_exactly_where_noth
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_the_newest_day_of_1_home_alone_scores_as_among_18_others(name, gappy):
-    batch = READY[name].score(gappy)
+    batch = ready(name).score(gappy)
     for n in (0, 5, len(gappy) - 1):
-        alone = READY[name].score(gappy.take(slice(n, n + 1)))
+        alone = ready(name).score(gappy.take(slice(n, n + 1)))
         np.testing.assert_array_equal(alone.score[0], batch.score[n])
         np.testing.assert_array_equal(alone.kind[0], batch.kind[n])
 
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_of_0_windows_there_are_0_scores(name, gappy):
-    assert READY[name].score(gappy.take(slice(0, 0))).score.shape == (0, 48)
+    assert ready(name).score(gappy.take(slice(0, 0))).score.shape == (0, 48)
 
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_a_state_that_went_through_files_scores_the_same(name, gappy):
-    state = READY[name].state()
+    state = ready(name).state()
     arrays = load(save({key: np.ascontiguousarray(value) for key, value in state.arrays.items()}))
     again = DETECTORS[name]()
     again.restore(ModelState(json.loads(json.dumps(state.knobs, allow_nan=False)), arrays, dict(state.texts)))
-    np.testing.assert_array_equal(again.score(gappy).score, READY[name].score(gappy).score)
+    np.testing.assert_array_equal(again.score(gappy).score, ready(name).score(gappy).score)
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -77,7 +78,7 @@ def test_a_home_that_nothing_is_known_of_scores_without_a_warning(name, gappy):
     blind = gappy.take(slice(0, 2))
     blind = Windows(dataclasses.replace(blind.inputs, context_kwh=np.full_like(blind.inputs.context_kwh, np.nan)),
                     blind.truth_kwh)  # fmt: skip
-    scores = READY[name].score(blind).score
+    scores = ready(name).score(blind).score
     assert np.array_equal(np.isnan(scores), np.isnan(blind.truth_kwh))
 
 
@@ -104,6 +105,6 @@ def test_no_reading_however_hostile_breaks_the_promise(data):
     where = data.draw(st.integers(0, 1300))
     context[0, where : where + 44] = data.draw(hnp.arrays(np.float32, 44, elements=values, fill=st.just(np.nan)))
     hostile = with_day(Windows(dataclasses.replace(base.inputs, context_kwh=context), base.truth_kwh), truth)
-    score = READY[name].score(hostile).score
+    score = ready(name).score(hostile).score
     assert np.array_equal(np.isnan(score), np.isnan(truth))
     assert ((score[~np.isnan(score)] >= 0) & (score[~np.isnan(score)] <= 1)).all()

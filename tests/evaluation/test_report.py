@@ -18,8 +18,8 @@ from tests.evaluation.report_fixtures import (
 
 from loadproof.evaluation.report import ReportContent, build_report
 from loadproof.evaluation.report_html import breakable
-from loadproof.evaluation.report_words import DATASETS, REASONS, count_words, figure_words, share_words
-from loadproof.schema import FORECASTS, METRICS, Dataset, Reason
+from loadproof.evaluation.report_words import REASONS, count_words, figure_words, share_words
+from loadproof.schema import DATASETS, FORECASTS, METRICS, Dataset, Reason
 
 VOID = {"meta", "wbr", "br", "link", "img", "input", "hr"}
 ANCHORS = ["summary", "ingest", "coverage", "typical", "forecasts", "metrics", "models", "calibration", "errors",

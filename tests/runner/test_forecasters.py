@@ -1,16 +1,14 @@
-from typing import get_args
-
 import pytest
 
+from loadproof.baselines import BASELINES
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError
 from loadproof.forecaster import Forecaster
-from loadproof.runner.forecasters import AT_ONCE, FORECASTERS, ModelName, builder_of
+from loadproof.runner.forecasters import AT_ONCE, FORECASTERS, builder_of
 
 
-def test_every_model_is_named_once():
-    assert set(FORECASTERS) == set(get_args(ModelName))
-    assert set(FORECASTERS) > AT_ONCE
+def test_every_baseline_is_a_model_that_is_fitted_where_it_is_used():
+    assert set(BASELINES) < AT_ONCE < set(FORECASTERS)
 
 
 @pytest.mark.parametrize("name", FORECASTERS)

@@ -20,7 +20,6 @@ from loadproof.evaluation.report_html import (
     tag,
 )
 from loadproof.evaluation.report_words import (
-    DATASETS,
     count_words,
     dataset_words,
     day_words,
@@ -30,6 +29,7 @@ from loadproof.evaluation.report_words import (
     plural,
     share_words,
 )
+from loadproof.schema import DATASETS
 
 __all__ = ["summary_chapter"]
 

@@ -5,10 +5,9 @@ import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from loadproof.schema import Dataset, Reason
+from loadproof.schema import DATASETS, Reason
 
 __all__ = [
-    "DATASETS",
     "METRICS_SHOWN",
     "REASONS",
     "Metric",
@@ -24,13 +23,6 @@ __all__ = [
     "spells",
     "unit_words",
 ]
-
-DATASETS: Final[dict[Dataset, tuple[str, str]]] = {
-    "lcl": ("Low Carbon London", "homes"),
-    "ukdale": ("UK-DALE", "meters"),
-    "ssen": ("SSEN low-voltage feeders", "feeders"),
-}
-"""Full name, and what its entities are called."""
 
 
 class Metric(NamedTuple):
@@ -114,7 +106,7 @@ def about_reason(code: str) -> tuple[str, str]:
 
 def dataset_words(dataset: str) -> tuple[str, str]:
     """Return the full name of a dataset and what its entities are called."""
-    known: dict[str, tuple[str, str]] = {str(key): words for key, words in DATASETS.items()}
+    known: dict[str, tuple[str, str]] = {str(key): words[:2] for key, words in DATASETS.items()}
     return known.get(dataset, (dataset, "entities"))
 
 

@@ -1,29 +1,17 @@
 """The forecasters by name, and how each is built from the config; what a model needs is imported when it is built."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal, Protocol, get_args
+from typing import Final, Protocol
 
 from loadproof.baselines import BASELINES
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError
 from loadproof.forecaster import Forecaster
 
-__all__ = ["AT_ONCE", "FORECASTERS", "Builder", "ModelName", "builder_of"]
+__all__ = ["AT_ONCE", "FORECASTERS", "Builder", "builder_of"]
 
-ModelName = Literal[
-    "persistence_ensemble",
-    "seasonal_naive",
-    "seasonal_naive_week",
-    "ridge",
-    "lightgbm",
-    "patchtst",
-    "selfplay",
-    "statistical",
-]
-
-AT_ONCE: Final[frozenset[ModelName]] = frozenset(
-    ("persistence_ensemble", "seasonal_naive", "seasonal_naive_week", "statistical")
-)
+AT_ONCE: Final[frozenset[str]] = frozenset((*BASELINES, "statistical"))
 """Models that learn nothing worth keeping, so that they are fitted where they are used; they are not calibrated."""
 
 
@@ -41,10 +29,10 @@ class Builder(Protocol):
         ...
 
 
-def _naive(name: ModelName) -> Builder:
+def _naive(build_baseline: Callable[[], Forecaster]) -> Builder:
     def build(config: ExperimentConfig, device: str = "cpu", checkpoint_dir: Path | None = None) -> Forecaster:
         del config, device, checkpoint_dir
-        return BASELINES[name]()
+        return build_baseline()
 
     return build
 
@@ -83,10 +71,8 @@ def _statistical(config: ExperimentConfig, device: str = "cpu", checkpoint_dir: 
     return StatisticalForecaster(config.statistical)
 
 
-FORECASTERS: Final[dict[ModelName, Builder]] = {
-    "persistence_ensemble": _naive("persistence_ensemble"),
-    "seasonal_naive": _naive("seasonal_naive"),
-    "seasonal_naive_week": _naive("seasonal_naive_week"),
+FORECASTERS: Final[dict[str, Builder]] = {
+    **{name: _naive(build) for name, build in BASELINES.items()},
     "ridge": _ridge,
     "lightgbm": _lightgbm,
     "patchtst": _patchtst,
@@ -101,7 +87,6 @@ def builder_of(name: str) -> Builder:
     Raises:
         ConfigError: If no model has the name.
     """
-    for known in get_args(ModelName):
-        if known == name:
-            return FORECASTERS[known]
-    raise ConfigError(f"no model is called {name!r}; there are: {', '.join(sorted(FORECASTERS))}")
+    if name not in FORECASTERS:
+        raise ConfigError(f"no model is called {name!r}; there are: {', '.join(sorted(FORECASTERS))}")
+    return FORECASTERS[name]
