@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from loadproof.environment import SampleMode, read_environment
@@ -28,3 +30,22 @@ def test_an_env_file_of_bytes_that_are_no_text_is_1_error(tmp_path):
     (tmp_path / ".env").write_bytes(b"USE_SAMPLES=\xff\xfe\n")
     with pytest.raises(ConfigError, match=r"^\.env: is no UTF-8 text .*; mend it or move it away"):
         read_environment()
+
+
+@pytest.mark.parametrize(
+    ("put", "told"),
+    [
+        (os.mkfifo, "Is a pipe or a device"),
+        (lambda path: path.symlink_to(path.name), "symbolic links"),
+        (lambda path: path.mkdir(), "Is a directory"),
+    ],
+)
+def test_an_env_file_that_is_a_pipe_a_loop_of_links_or_a_folder_is_1_error_and_waits_for_nobody(put, told, tmp_path):
+    put(tmp_path / ".env")
+    with pytest.raises(ConfigError, match=rf"^\.env: cannot be read \(.*{told}.*\); mend it or move it away"):
+        read_environment()
+
+
+def test_an_env_file_that_is_a_link_to_nothing_is_none(tmp_path):
+    (tmp_path / ".env").symlink_to("absent")
+    assert read_environment().use_samples is None

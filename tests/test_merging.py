@@ -21,6 +21,7 @@ def stage(folder, number, names, extras, dtype):
     rows = pl.concat(frames).with_row_index("line").with_columns(
         pl.col("entity_id").cast(pl.Categorical), pl.col("extras").cast(dtype),
         interval_mins=pl.lit(30, dtype=pl.Int16), energy_kwh=pl.lit(0.25, dtype=pl.Float32),
+        part=pl.lit(number, dtype=pl.UInt32),
     )  # fmt: skip
     rows.write_ipc(folder / f"{number:05d}-00000.arrow")
 
@@ -28,6 +29,13 @@ def stage(folder, number, names, extras, dtype):
 def merge(folder, sources):
     staged = tuple(sorted(folder.glob("*.arrow")))
     return merge_month(MonthJob("2024-03", staged, (), {}, sources, folder / "out"))
+
+
+def test_the_files_of_a_folder_whose_name_is_a_pattern_are_merged(tmp_path):
+    folder = tmp_path / "a*[b]?"
+    folder.mkdir()
+    stage(folder, 0, ["ssen:000200100401"], own, pl.String)
+    assert merge(folder, {0: "2024-03-01.csv"}).rows == ROWS
 
 
 def own(name, n):

@@ -1,17 +1,24 @@
 """What the environment says, read at the command line's edge and nowhere else."""
 
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from loadproof.errors import ConfigError
+from loadproof.parts import open_binary
 
 __all__ = ["Environment", "SampleMode", "read_environment"]
+
+_FILE: Final = Path(".env")
 
 
 class Environment(BaseSettings):
     """What the environment and ``.env`` may say; read at the command line's edge and nowhere else."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=_FILE, env_ignore_empty=True, extra="ignore", frozen=True)
 
     use_samples: bool | None = None
     device: str = "cpu"
@@ -44,10 +51,14 @@ def read_environment() -> Environment:
     """Return what the environment and ``.env`` say.
 
     Raises:
-        ConfigError: If a variable has a value that cannot be meant, or ``.env`` is no text.
+        ConfigError: If a variable has a value that cannot be meant, or ``.env`` is no text or cannot be read.
     """
     try:
+        with suppress(FileNotFoundError):
+            open_binary(_FILE).close()  # a pipe would be waited for, forever
         return Environment()
+    except OSError as error:
+        raise ConfigError(f".env: cannot be read ({error}); mend it or move it away") from error
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()

@@ -5,7 +5,7 @@ A month is a job of small values and writes below its own folder alone, so that 
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from loadproof.parts import whole_extras
 from loadproof.schema import set_repeats_aside
 from loadproof.store import ROWS_PER_GROUP, naming
 
-__all__ = ["MergedMonth", "MonthJob", "merge_month", "part_number", "read_month"]
+__all__ = ["MergedMonth", "MonthJob", "merge_month", "read_month"]
 
 ROWS_PER_FILE: Final = 1_250_000
 """One file of a month: two to ten MB at rest; with facts of its own in each row, some 600 MB while it is sorted."""
@@ -42,8 +42,9 @@ _LATE_SCHEMA: Final = {"part": pl.UInt32(), "line": pl.UInt32(), "reason": pl.St
 class MonthJob:
     """What a month is made of.
 
-    ``staged`` files come in the order of parts and lines. Of the files ``at_rest`` the rows of the sources ``kept``
-    (name to number) stay. ``sources`` names every number; ``folder`` is where the month's files go.
+    ``staged`` files come in the order of parts and lines, with the number of the ``part`` in each row. Of the files
+    ``at_rest`` the rows of the sources ``kept`` (name to number) stay. ``sources`` names every number; ``folder`` is
+    where the month's files go.
     """
 
     month: str
@@ -67,10 +68,10 @@ class MergedMonth:
 
 
 class _Shard(NamedTuple):
-    """What goes into one file of a month: the rows of ``entities`` in ``frames``, or all of them."""
+    """What goes into one file of a month: the rows of ``entities``, or all, in those of its files that have any."""
 
     number: int
-    frames: tuple[pl.LazyFrame, ...]
+    files: frozenset[str]
     entities: pl.Series | None
 
 
@@ -95,50 +96,48 @@ def read_month(month: str, folder: Path) -> MergedMonth:
     return MergedMonth(month, rows.height, entities, first, last, pl.DataFrame(schema=_LATE_SCHEMA))
 
 
-def part_number(file: Path) -> pl.Expr:
-    """Return the number of the part that a staged file came from."""
-    return pl.lit(int(file.name[:5]), dtype=pl.UInt32)
-
-
 def _shards(job: MonthJob) -> Iterator[_Shard]:
     """Yield lots of about ``ROWS_PER_FILE`` rows, cut between entities in the order of their names."""
-    # Rows at rest come first, then parts and lines in order; the sort is stable, so that decides among repeats.
-    frames = [*_at_rest(job), *(_staged(file) for file in job.staged)]
-    if not frames:
+    files = frozenset(str(file) for file in (*job.at_rest, *job.staged))
+    if not files:
         return
-    if sum(pl.concat([frame.select(pl.len()) for frame in frames]).collect().to_series()) <= ROWS_PER_FILE:
-        yield _Shard(0, tuple(frames), None)
+    runs = _rows(job, files).select(pl.struct("entity_id", "file").rle().alias("run")).unnest("run").unnest("value")
+    index = runs.collect()
+    if index["len"].sum() <= ROWS_PER_FILE:
+        yield _Shard(0, files, None)
         return
-    numbered = [frame.select("entity_id", file=pl.lit(n, dtype=pl.UInt32)) for n, frame in enumerate(frames)]
-    index = pl.concat(numbered).group_by("entity_id", "file").len().collect()
     sizes = index.group_by("entity_id").agg(pl.col("len").sum()).sort(pl.col("entity_id").cast(pl.String))
-    before = pl.col("len").cum_sum() - pl.col("len")
-    runs = sizes.with_columns(run=before // ROWS_PER_FILE).partition_by("run", maintain_order=True)
-    for number, run in enumerate(runs):
-        files = index.join(run, on="entity_id", how="semi")["file"].unique().sort()
-        yield _Shard(number, tuple(frames[file] for file in files), run["entity_id"])
+    before = pl.col("len").cast(pl.Int64).cum_sum() - pl.col("len")
+    lots = sizes.with_columns(lot=before // ROWS_PER_FILE).partition_by("lot", maintain_order=True)
+    for number, lot in enumerate(lots):
+        here = index.join(lot, on="entity_id", how="semi")["file"].unique()
+        yield _Shard(number, frozenset(here.cast(pl.String)), lot["entity_id"])
 
 
-def _staged(file: Path) -> pl.LazyFrame:
-    return pl.scan_ipc(file).with_columns(part=part_number(file))
+def _rows(job: MonthJob, files: frozenset[str]) -> pl.LazyFrame:
+    """Return the rows of some files of a month and which ``file`` each is from; rows at rest come first."""
+    at_rest = [file for file in job.at_rest if str(file) in files]
+    staged = [file for file in job.staged if str(file) in files]
+    # One scan of many files: a thousand scans laid end to end take polars minutes to plan.
+    frames = [pl.scan_ipc(staged, glob=False, include_file_paths="file")] if staged else []
+    if at_rest:
+        frames.insert(0, _at_rest(job, at_rest))
+    return pl.concat(frames, how="diagonal_relaxed").with_columns(pl.col("file").cast(pl.Categorical))
 
 
-def _at_rest(job: MonthJob) -> list[pl.LazyFrame]:
+def _at_rest(job: MonthJob, files: Sequence[Path]) -> pl.LazyFrame:
     """Return the rows that stay, as staged ones; ``line`` 0 tells that they came from no file now."""
-    return [
-        pl.scan_parquet(file, hive_partitioning=False)
-        .filter(pl.col("source").is_in(list(job.kept)))
-        .select(
-            pl.lit(0, dtype=pl.UInt32).alias("line"),
-            "ts_utc",
-            "interval_mins",
-            "energy_kwh",
-            pl.col("entity_id").cast(pl.Categorical),
-            pl.col("extras").cast(pl.Categorical if _repeats(file, "extras") else pl.String),
-            part=pl.col("source").replace_strict(job.kept, return_dtype=pl.UInt32),
-        )
-        for file in job.at_rest
-    ]
+    rows = pl.scan_parquet(files, glob=False, hive_partitioning=False, include_file_paths="file")
+    return rows.filter(pl.col("source").is_in(list(job.kept))).select(
+        pl.lit(0, dtype=pl.UInt32).alias("line"),
+        "ts_utc",
+        "interval_mins",
+        "energy_kwh",
+        "file",
+        pl.col("entity_id").cast(pl.Categorical),
+        pl.col("extras").cast(pl.Categorical if _repeats(files[0], "extras") else pl.String),
+        part=pl.col("source").replace_strict(job.kept, return_dtype=pl.UInt32),
+    )
 
 
 def _repeats(file: Path, column: str) -> bool:
@@ -150,7 +149,7 @@ def _repeats(file: Path, column: str) -> bool:
 
 def _merge_file(job: MonthJob, shard: _Shard) -> MergedMonth:
     """Write one file of a month, sorted by entity and time, without repeats."""
-    rows = pl.concat(shard.frames, how="diagonal_relaxed")
+    rows = _rows(job, shard.files).drop("file")
     if shard.entities is not None:
         rows = rows.filter(pl.col("entity_id").is_in(shard.entities.implode()))
     table = rows.collect()

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from loadproof.merging import MergedMonth, MonthJob, merge_month, part_number, read_month
+from loadproof.merging import MergedMonth, MonthJob, merge_month, read_month
 from loadproof.parts import Batch, Part, SampleCount
 from loadproof.schema import REJECTED, Dataset
 from loadproof.store import COMMITTING, Store, naming, write_atomically, write_parquet
@@ -123,11 +123,13 @@ class Stage:
             if batch.rows_read != batch.readings.height + batch.rejected.height:
                 raise AssertionError(f"rows went missing in batch {number} of {part.name}")
             name = f"{part.number:05d}-{number:05d}.arrow"
-            for month, rows in _by_month(_with_contested(batch).with_columns(pl.col("energy_kwh").cast(pl.Float32))):
+            from_here = pl.lit(part.number, dtype=pl.UInt32).alias("part")
+            readings = _with_contested(batch).with_columns(from_here, pl.col("energy_kwh").cast(pl.Float32))
+            for month, rows in _by_month(readings):
                 months.add(month)
                 self._write(rows, self.folder / "months" / month / name)
             if batch.rejected.height:
-                self._write(batch.rejected.select("line", "reason", "raw"), self.folder / "rejected" / name)
+                self._write(batch.rejected.select(from_here, "line", "reason", "raw"), self.folder / "rejected" / name)
             read += batch.rows_read
             samples = SampleCount.together([samples, batch.samples])
             sha256 = batch.sha256
@@ -223,10 +225,8 @@ class Stage:
     ) -> pl.DataFrame:
         """Return all rows set aside, of what is kept, of the parts, and late ones, in the order of the source."""
         columns = ["part", "line", "reason", "raw"]
-        found = [
-            pl.read_ipc(file).with_columns(part=part_number(file)).select(columns)
-            for file in sorted((self.folder / "rejected").glob("*.arrow"))
-        ]
+        files = sorted((self.folder / "rejected").glob("*.arrow"))
+        found = [pl.scan_ipc(files, glob=False).select(columns).collect()] if files else []
         for (number,), rows in (pl.concat(late).partition_by("part", as_dict=True) if late else {}).items():
             raw = raw_lines(number, [line for line in rows["line"] if line])
             text = [raw.get(line, at_rest) for line, at_rest in rows.select("line", "at_rest").rows()]

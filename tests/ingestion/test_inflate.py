@@ -33,6 +33,44 @@ def test_a_stored_member_is_read_too(tmp_path):
         assert stream.read() == b"1,2\n"
 
 
+def test_the_directory_of_an_archive_of_300_members_is_read_once_until_the_archive_changes(tmp_path, monkeypatch):
+    reads = []
+
+    class Counted(zipfile.ZipFile):
+        def _RealGetContents(self):
+            reads.append(self.filename)
+            super()._RealGetContents()
+
+    path = tmp_path / "a.zip"
+    for text in (b"1,2\n", b"1,2,3\n"):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number in range(300):
+                archive.writestr(f"{number}.csv", text)
+        monkeypatch.setattr(zipfile, "ZipFile", Counted)
+        for number in range(300):
+            with open_member(path, f"{number}.csv") as stream:
+                assert stream.read() == text
+        monkeypatch.undo()
+    assert len(reads) == 2
+
+
+def test_a_member_packed_by_a_method_that_is_none_of_ours_is_damage(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a.csv", b"1,2\n")
+    with pytest.raises(NotImplementedError, match="method 12"), open_member(path, "a.csv"):
+        pass
+
+
+def test_a_stored_member_that_is_cut_or_changed_is_told(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", b"1,2\n" * 100)
+    path.write_bytes(path.read_bytes().replace(b"1,2\n", b"1,3\n", 1))
+    with pytest.raises(zipfile.BadZipFile, match="checksum"), open_member(path, "a.csv") as stream:
+        stream.read()
+
+
 def test_no_flipped_byte_of_the_packed_text_goes_unnoticed(tmp_path):
     text = b"".join(b"MAC%06d,Std,2013-01-01 00:30:00.0000000, 0.%d \r\n" % (n, n) for n in range(2000))
     path = tmp_path / "a.zip"
