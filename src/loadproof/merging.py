@@ -5,7 +5,7 @@ A month is a job of small values and writes below its own folder alone, so that 
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -125,7 +125,7 @@ def _rows(job: MonthJob, files: frozenset[str]) -> pl.LazyFrame:
     return pl.concat(frames, how="diagonal_relaxed").with_columns(pl.col("file").cast(pl.Categorical))
 
 
-def _at_rest(job: MonthJob, files: Sequence[Path]) -> pl.LazyFrame:
+def _at_rest(job: MonthJob, files: list[Path]) -> pl.LazyFrame:
     """Return the rows that stay, as staged ones; ``line`` 0 tells that they came from no file now."""
     rows = pl.scan_parquet(files, glob=False, hive_partitioning=False, include_file_paths="file")
     return rows.filter(pl.col("source").is_in(list(job.kept))).select(

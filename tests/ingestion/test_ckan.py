@@ -276,7 +276,7 @@ def test_ids_that_come_as_text_are_numbers(client, stub):
     assert walked(client) == [str(number) for number in range(1, 10)]
 
 
-@pytest.mark.parametrize("row", [{"dataset_id": "1"}, {"_id": None}, {"_id": "x"}, {"_id": [1]}])
+@pytest.mark.parametrize("row", [{"dataset_id": "1"}, {"_id": None}, {"_id": "x"}, {"_id": [1]}, {"_id": math.inf}])
 def test_a_row_without_a_number_cannot_be_walked(row, tmp_path):
     answers = {"resource_show": {"last_modified": "2024"}, "datastore_search": {"records": [row], "total": 1}}
 
@@ -343,6 +343,25 @@ def test_frames_hold_text_as_a_csv_would(client, stub):
         ("2", None, "15.0", None),
         ("3", "", "15", None),
     ]
+
+
+@pytest.mark.parametrize("resource", [None, [], "2024", 7, {}])
+@pytest.mark.parametrize("fields", [None, 7, [7, None, {"type": "text"}], [{"id": "_id"}, {"id": "a\ud800"}]])
+def test_a_table_told_of_in_strange_shapes_is_a_table_all_the_same(fields, resource, tmp_path):
+    page = {"records": [{"_id": 1, "a\ud800": "b\udfff"}], "total": 1, "fields": fields}
+
+    def answer(seen):
+        return as_json({"success": True, "result": page if "search" in seen.path else resource})
+
+    with client_of(answer, tmp_path) as client:
+        (frame,) = client.datastore_frames(TABLE)
+    assert frame["_id"].to_list() == ["1"] and len(frame.columns) == 2
+
+
+def test_half_a_character_that_only_json_can_write_is_marked(client, stub):
+    stub.tables[TABLE] = [{"_id": 1, "name": "ROAD \ud800"}]
+    (frame,) = client.datastore_frames(TABLE)
+    assert frame["name"].to_list() == ["ROAD ?"]
 
 
 def test_an_empty_table_is_one_frame_of_no_rows(client, stub):

@@ -239,10 +239,12 @@ def test_a_part_that_is_whole_already_ends_with_a_416(remote, tmp_path):
     assert (tmp_path / "a.bin").read_bytes() == BODY
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]", '{"url": 1}', '"x"'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1, 2]", '{"url": 1}', '"x"', '{"url": %s, "etag": 7, "last_modified": null, "size": "9"}']
+)
 def test_a_part_whose_version_is_unreadable_is_not_continued(remote, tmp_path, text):
     (tmp_path / "a.bin.part").write_bytes(b"x" * 1000)
-    (tmp_path / ".a.bin.part.json").write_text(text)
+    (tmp_path / ".a.bin.part.json").write_text(text.replace("%s", json.dumps(remote.url)))
     fetch(remote, tmp_path / "a.bin", sha256=SHA256)
     assert (tmp_path / "a.bin").read_bytes() == BODY and "range" not in remote.asked[0]
 
@@ -393,6 +395,17 @@ def test_a_broken_archive_is_1_clear_error_and_unpacks_nothing(remote, tmp_path,
     with pytest.raises(SourceError, match=r"b\.zip: "):
         run(source_of(file), tmp_path)
     assert not (tmp_path / "made" / "b.h5").exists()
+
+
+def test_an_encrypted_member_is_1_clear_error_and_leaves_nothing(remote, tmp_path):
+    body = bytearray(zipped(("b.h5", b"rows")))
+    for at in (6, body.index(b"PK\x01\x02") + 8):  # the flag stands in the member's header and in the directory
+        body[at] |= 1
+    remote.body = bytes(body)
+    file = RemoteFile("b.zip", remote.url, len(body), member="b.h5")
+    with pytest.raises(SourceError, match=r"b\.zip: 'b\.h5' is encrypted; unpack it by hand"):
+        run(source_of(file), tmp_path)
+    assert names(tmp_path / "made") == [".b.zip.fetched.json", "b.zip"]
 
 
 def test_the_token_goes_to_1_host_over_https_and_shows_nowhere():

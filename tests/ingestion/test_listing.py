@@ -62,6 +62,7 @@ HOSTILE = [
     entry(size=-1),
     entry(size=1.5),
     entry(size=True),
+    entry(size=10**400),
     entry(etag=""),
     entry(etag=None),
     entry(etag="a\r\nX-Evil: 1"),

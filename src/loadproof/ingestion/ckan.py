@@ -121,10 +121,8 @@ class CKANClient:
     ) -> Iterator[pl.DataFrame]:
         """Yield the same pages as frames: one text column per field, as a CSV would have it; null stays null."""
         for page in self._pages(resource_id, page_rows, force_refresh):
-            yield pl.DataFrame(
-                {name: [_cell(record.get(name)) for record in page.records] for name in page.fields},
-                schema=dict.fromkeys(page.fields, pl.String()),
-            )
+            columns = {_plain(name): [_cell(record.get(name)) for record in page.records] for name in page.fields}
+            yield pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String()))
 
     def _call(
         self, action: str, params: Mapping[str, object], *, force_refresh: bool = False, version: str | None = ""
@@ -189,7 +187,8 @@ class CKANClient:
     def _version(self, resource_id: str) -> str | None:
         """Return the resource's dates of change, asked anew; None where it tells none."""
         resource = self._call("resource_show", {"id": resource_id}, version=None)
-        dates = [resource.get(name) for name in ("last_modified", "metadata_modified")] if resource else []
+        told = resource if isinstance(resource, dict) else {}
+        dates = [told.get(name) for name in ("last_modified", "metadata_modified")]
         return "&".join(str(date) for date in dates) if any(dates) else None
 
 
@@ -227,7 +226,8 @@ def _total(result: Mapping[str, object]) -> int | None:
 
 def _fields(result: Mapping[str, object], records: Sequence[Record]) -> list[str]:
     fields = result.get("fields")
-    told = [str(field["id"]) for field in fields if "id" in field] if isinstance(fields, list) else []
+    listed = fields if isinstance(fields, list) else []
+    told = [str(field["id"]) for field in listed if isinstance(field, dict) and "id" in field]
     return told or list(records[0] if records else [])
 
 
@@ -236,7 +236,7 @@ def _check_ids(records: Sequence[Record], last_id: int | None) -> int | None:
     for record in records:
         try:
             this = int(record["_id"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise SourceError("a row without a numbered '_id'; the table cannot be walked safely: "
                               "fetch its file instead") from None  # fmt: skip
         if last_id is not None and this <= last_id:
@@ -245,8 +245,13 @@ def _check_ids(records: Sequence[Record], last_id: int | None) -> int | None:
     return last_id
 
 
+def _plain(text: str) -> str:
+    """Return the text with a mark for what JSON can escape and no UTF-8 can hold."""
+    return text.encode(errors="replace").decode()
+
+
 def _cell(value: object) -> str | None:
-    return value if isinstance(value, str) or value is None else json.dumps(value)
+    return None if value is None else _plain(value if isinstance(value, str) else json.dumps(value))
 
 
 def connect_ckan(

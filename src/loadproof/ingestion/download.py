@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 # The London Datastore answers library agents with 403; SSEN's hosts are known to want a browser's.
 _USER_AGENT: Final = f"Mozilla/5.0 (compatible; loadproof/{__version__})"
 _RETRY_STATUSES: Final = (429, 500, 502, 503, 504)
+_ENCRYPTED: Final = 0x1
 _UNPACKED_LIMIT_BYTES: Final = 40 * 10**9
 
 
@@ -153,6 +154,8 @@ def _unpack(archive: Path, member: str, folder: Path) -> None:
             found = [info for info in opened.infolist() if info.filename.rsplit("/", 1)[-1] == member]
             if len(found) != 1 or found[0].file_size > _UNPACKED_LIMIT_BYTES:
                 raise SourceError(f"{archive}: holds {len(found)} files {member!r} of a likely size; unpack it by hand")
+            if found[0].flag_bits & _ENCRYPTED:
+                raise SourceError(f"{archive}: {member!r} is encrypted; unpack it by hand, with its password")
             # zipfile gives no byte beyond the stated size, and checks the sum at its end.
             with opened.open(found[0]) as packed, beside.open("wb") as stream:
                 shutil.copyfileobj(packed, stream, 2**20)

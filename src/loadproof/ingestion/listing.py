@@ -16,6 +16,7 @@ import requests
 
 from loadproof.errors import SourceError
 from loadproof.ingestion import fetch
+from loadproof.ingestion.remote_version import MOST_BYTES
 from loadproof.ingestion.session import RateLimitedSession
 from loadproof.ingestion.transport import origin_of
 
@@ -146,7 +147,9 @@ def _read_entry(entry: object, listing_url: str) -> ListedFile | None:
         return None
     named = _KEY.fullmatch(_text(entry, "key"))
     size, etag, link = entry.get("size"), _text(entry, "etag").strip('"'), _text(entry, "downloadLink")
-    if named is None or isinstance(size, bool) or not isinstance(size, int) or size < 0 or not _ETAG.fullmatch(etag):
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= MOST_BYTES:
+        return None
+    if named is None or not _ETAG.fullmatch(etag):
         return None
     if not _may_link(link, listing_url):
         return None

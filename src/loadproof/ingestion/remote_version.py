@@ -10,6 +10,7 @@ from typing import Final
 import requests
 
 __all__ = [
+    "MOST_BYTES",
     "PARTIAL",
     "RANGE_NOT_SATISFIABLE",
     "Version",
@@ -19,6 +20,9 @@ __all__ = [
     "size_told",
     "version_told",
 ]
+
+MOST_BYTES: Final = 10**15
+"""What claims to be larger is no file, and its size no number that a disk could be asked for."""
 
 PARTIAL: Final = 206
 RANGE_NOT_SATISFIABLE: Final = 416
@@ -46,7 +50,7 @@ def bare_etag(etag: str | None) -> str | None:
 
 def continues(answer: requests.Response, version: Version, known: Version, here: int) -> bool:
     """Return whether a partial answer begins where the part ends, in the same version of the file."""
-    match = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
+    match = re.match(r"bytes ([0-9]{1,16})-", answer.headers.get("Content-Range", ""))
     encoded = answer.headers.get("Content-Encoding", "identity") != "identity"
     same = version.etag == known.etag and version.size in (known.size, None)
     same = same and version.last_modified in (known.last_modified, None)  # a partial answer may leave the date out
@@ -61,15 +65,19 @@ def version_told(answer: requests.Response, url: str) -> Version:
 def size_told(answer: requests.Response) -> int | None:
     """Return the whole file's size as the answer tells it."""
     if answer.status_code in (PARTIAL, RANGE_NOT_SATISFIABLE):
-        match = re.fullmatch(r"bytes .*/(\d+)", answer.headers.get("Content-Range", ""))
-        return int(match[1]) if match else None
-    length = answer.headers.get("Content-Length", "")
-    encoded = answer.headers.get("Content-Encoding", "identity") != "identity"
-    return int(length) if length.isascii() and length.isdigit() and not encoded else None
+        match = re.fullmatch(r"bytes .*/([0-9]{1,15})", answer.headers.get("Content-Range", ""))
+    elif answer.headers.get("Content-Encoding", "identity") == "identity":
+        match = re.fullmatch("([0-9]{1,15})", answer.headers.get("Content-Length", ""))
+    else:
+        match = None
+    return int(match[1]) if match else None
 
 
 def read_version(path: Path) -> Version | None:
     """Return the version noted in a file, or none where that is absent or damaged."""
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        return Version(**json.loads(path.read_text()))
+    with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+        noted = Version(**json.loads(path.read_text()))
+        texts = (noted.etag, noted.last_modified)
+        if isinstance(noted.url, str) and all(isinstance(text, str | None) for text in texts):
+            return noted if isinstance(noted.size, int | None) else None
     return None

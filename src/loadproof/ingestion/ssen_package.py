@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from loadproof.errors import SourceError
 from loadproof.ingestion.ckan import CKANClient
 from loadproof.ingestion.ckan_errors import plain
+from loadproof.ingestion.remote_version import MOST_BYTES
 from loadproof.ingestion.session import RateLimitedSession
 from loadproof.ingestion.ssen_fetch import Fetched, Job, Lost, bring_file, fetch_each
 from loadproof.ingestion.ssen_rows import COLUMNS
@@ -186,7 +187,7 @@ def _read_resource(raw: Mapping[str, Any], site: str, redact: Callable[[str], st
         return f"{name} (no address that may be fetched)"
     size = raw.get("size")
     # An upload's size is the site's own measure; of a link elsewhere it is hearsay.
-    known = isinstance(size, int) and size > 0 and told["url_type"] == "upload"
+    known = isinstance(size, int) and 0 < size <= MOST_BYTES and told["url_type"] == "upload"
     modified = told["last_modified"] or told["metadata_modified"]
     state = (str(size), told["hash"], modified) if modified or told["hash"] else ()
     return Resource(told["id"].lower(), name, told["url"], in_datastore, size if known else None, modified, state)
