@@ -96,9 +96,17 @@ def test_scaled_up_a_feeder_of_which_half_reports_uses_twice_as_much_with_its_er
 def test_a_power_factor_counts_half_hours_whose_meters_are_equally_many():
     series = {"ssen:000200300401": [6.64, 6.64]}
     facts = {"ssen:000200300401": {"device_count": 9, "device_count_reactive": 9, "reactive_kvarh": 0.339}}
-    assert power_factors(readings(series, **facts)) == {"ssen:000200300401": pytest.approx(0.9987, abs=5e-5)}
+    assert power_factors(readings(series, **facts), {}) == {"ssen:000200300401": pytest.approx(0.9987, abs=5e-5)}
+    other = "ssen:000200300402"
+    series |= {other: [2.0, 2.0]}
+    facts |= {other: {"device_count": 3, "device_count_reactive": 3, "reactive_kvarh": 1.5}}
+    both = power_factors(readings(series, **facts), {"ssen:substation:1": ["ssen:000200300401", other, "silent"]})
+    assert both[other] == pytest.approx(0.8)  # 2 of 2.5 kVAh
+    assert both["ssen:substation:1"] == pytest.approx(8.64 / (8.64**2 + 1.839**2) ** 0.5)
+    del series[other]
+    del facts[other]
     facts["ssen:000200300401"]["device_count_reactive"] = 8
-    assert power_factors(readings(series, **facts)) == {}
+    assert power_factors(readings(series, **facts), {}) == {}
 
 
 def test_the_readings_end_where_half_of_all_still_report():

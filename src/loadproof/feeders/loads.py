@@ -181,10 +181,15 @@ def network_loads(
     return _loads(frame, levels, members, how)
 
 
-def power_factors(readings: pl.LazyFrame) -> dict[str, float]:
+def power_factors(readings: pl.LazyFrame, members: Mapping[str, Sequence[str]]) -> dict[str, float]:
     """Return each feeder's power factor over all half hours whose active and reactive meters are equally many.
 
-    Reactive import alone is published; a feeder that exports reactive energy looks better than it is.
+    A substation's is that of its feeders' sums, as far as they are measured. Reactive import alone is published; a
+    feeder that exports reactive energy looks better than it is.
+
+    Args:
+        readings: Columns of ``READINGS``, of feeders.
+        members: The feeders of each substation.
     """
     facts = {
         name: pl.col("extras").str.json_path_match(f"$.{name}").cast(pl.Float64, strict=False)
@@ -195,11 +200,15 @@ def power_factors(readings: pl.LazyFrame) -> dict[str, float]:
         .filter(pl.col("device_count") == pl.col("device_count_reactive"), pl.col("reactive_kvarh").is_not_null())
         .group_by("entity_id")
         .agg(p=pl.col("energy_kwh").sum(), q=pl.col("reactive_kvarh").sum())
-        .filter(pl.col("p") > 0)
-        .with_columns(factor=pl.col("p") / (pl.col("p") ** 2 + pl.col("q") ** 2).sqrt())
         .collect(engine="streaming")
     )
-    return dict(sums.select("entity_id", "factor").sort("entity_id").iter_rows())
+    of = {"entity_id": [name for feeders in members.values() for name in feeders],
+          "above": [name for name, feeders in members.items() for _ in feeders]}  # fmt: skip
+    above = pl.DataFrame(of, schema={"entity_id": pl.String, "above": pl.String}).join(sums, on="entity_id")
+    together = above.group_by(entity_id="above").agg(pl.col("p", "q").sum())
+    factor = pl.col("p") / (pl.col("p") ** 2 + pl.col("q") ** 2).sqrt()
+    found = pl.concat([sums, together]).filter(pl.col("p") > 0).select("entity_id", factor.alias("factor"))
+    return dict(found.sort("entity_id").iter_rows())
 
 
 def widen(

@@ -73,7 +73,7 @@ def measure_headroom(
     chosen = {name: level for name, level in loads.levels.items() if not asked.entities or name in asked.entities}
     if strange := sorted(set(asked.entities) - set(chosen)):
         raise ConfigError(f"{strange[0]}: has no readings; there are {len(loads.levels)}, such as {min(loads.levels)}")
-    factors = power_factors(store.scan_readings(dataset)) if dataset == "ssen" else {}
+    factors = power_factors(store.scan_readings(dataset), loads.members) if dataset == "ssen" else {}
     limits = limits_of(
         chosen, assets=assets, usual=asked.usual, power_factors=factors, cyclic_ratio=config.risk.cyclic_ratio,
         interval_mins=loads.panel.interval_mins,

@@ -95,7 +95,7 @@ def risk(store: Store, dataset: Dataset, output_dir: Path, *, config: Experiment
         loads = add_devices(loads, asked.added, rng=rng_for(config.seed, "feeders/devices"))
     model, ahead = _look_ahead(loads, t0, asked.model, config)
     named = {name: loads.levels[name] for name in ahead.inputs.entity.tolist()}
-    factors = power_factors(store.scan_readings(dataset)) if dataset == "ssen" else {}
+    factors = power_factors(store.scan_readings(dataset), loads.members) if dataset == "ssen" else {}
     limits = limits_of(
         named, assets=assets, usual=asked.usual, power_factors=factors, cyclic_ratio=config.risk.cyclic_ratio,
         interval_mins=loads.panel.interval_mins,
@@ -103,7 +103,7 @@ def risk(store: Store, dataset: Dataset, output_dir: Path, *, config: Experiment
     found = risk_of_quantiles(
         ahead.forecast, ahead.inputs, limits, named, model=model, tail=config.risk.tail, ranks=ahead.ranks
     )
-    notes = [*_said_of(dataset, loads, asked, len(factors)), *ahead.notes]
+    notes = [*_said_of(dataset, loads, asked, len(factors.keys() & named.keys())), *ahead.notes]
     if asked.model is None and model not in DEFAULT_MODELS[:1]:
         notes.append(f"{model} forecast, for {DEFAULT_MODELS[0]} has too few past windows to learn from")
     _write(store, dataset, output_dir, loads, found, ahead, model, asked, config, t0, notes)
@@ -194,7 +194,7 @@ def _said_of(dataset: Dataset, loads: Loads, asked: RiskAsked, measured: int) ->
         part = f"in the middle feeder {shares[len(shares) // 2]:.0%} of the MPANs" if shares else "an unknown share"
         said.append(f"loads are those of the smart meters that reported, {part}, so that risk is understated")
     if dataset == "ssen":
-        said.append(f"the power factor of {measured} feeder(s) is measured, of the others it is 0.95")
+        said.append(f"the power factor of {measured} feeder(s) and substation(s) is measured, of the others it is 0.95")
     for device, share in sorted(asked.added.items()):
         said.append(
             f"a what-if: {share:.0%} of the homes have had {DEVICE_WORDS[device]} all along, drawn and shaped by the "
