@@ -14,6 +14,7 @@ from loadproof.anomaly.reconstruction import AutoencoderDetector
 from loadproof.anomaly.residual import ResidualDetector
 from loadproof.anomaly.seasonal import SeasonalZScoreDetector
 from loadproof.anomaly.subspace import SubPCADetector
+from loadproof.anomaly.verdict import VerdictDetector
 from loadproof.baselines.ridge import RidgeForecaster
 from loadproof.config import AutoencoderConfig, RidgeConfig
 from loadproof.features.panel import Panel
@@ -38,13 +39,23 @@ def small_ensemble():
     return EnsembleDetector(members, faults={kind: FAULTS[kind] for kind in kinds})
 
 
+def high_days(windows):
+    """How far each day's largest reading is above 2 kWh."""
+    return np.maximum(np.nan_to_num(windows.truth_kwh).max(axis=1) - 2, 0).astype(np.float32)
+
+
+def ridge_verdict():
+    return VerdictDetector(RidgeForecaster(RidgeConfig(lookbacks_steps=(336,), penalties=(10.0,))), high_days)
+
+
 DETECTORS = {
     build.name: build
     for build in (
         PhysicalDetector, SeasonalZScoreDetector, MSTLDetector, IsolationForestDetector, SubPCADetector,
         RandomDetector, ConstantDetector,
     )
-} | {"autoencoder": small_autoencoder, "residual": ridge_residual, "ensemble": small_ensemble}  # fmt: skip
+} | {"autoencoder": small_autoencoder, "residual": ridge_residual, "verdict": ridge_verdict,
+     "ensemble": small_ensemble}  # fmt: skip
 
 
 def panel_of(energy, *, start=START, interval_mins=30):

@@ -14,6 +14,7 @@ def test_the_sections_that_decide_a_detector_are_sections_of_the_config():
     config = ExperimentConfig(anomaly=AnomalyConfig(forecaster="lightgbm"))
     assert sections_of("sub_pca", config) == {"anomaly", "features"}
     assert sections_of("ensemble", config) == {"anomaly", "features", "autoencoder", "lightgbm"}
+    assert sections_of("verdict", config) == {"anomaly", "features", "selfplay", "patchtst"}
     assert all(sections_of(name, config) <= set(ExperimentConfig.model_fields) for name in DETECTORS)
 
 

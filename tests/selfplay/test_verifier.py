@@ -5,10 +5,11 @@ import pytest
 import torch
 from tests.selfplay.game_fixtures import split
 
+from loadproof.features.windows import Windows
 from loadproof.limits import fuse_limit
 from loadproof.scenario.acts import apply
 from loadproof.scenario.kinds import Scenario
-from loadproof.selfplay.verifier import CONSTRAINTS, Limits, gate, penalty, verify
+from loadproof.selfplay.verifier import CONSTRAINTS, Limits, day_excess, gate, penalty, verify
 
 NAMES = list(CONSTRAINTS)
 
@@ -131,3 +132,15 @@ def test_the_gate_lets_a_car_through_and_stops_what_no_fuse_carries():
     truth[2, 10] = np.nan
     broken = replace(windows, inputs=replace(windows.inputs, context_kwh=context), truth_kwh=truth)
     assert gate(broken, windows).tolist() == [False, False, False, True]
+
+
+def test_a_days_own_excess_is_that_of_its_readings_and_what_was_not_measured_is_not_judged():
+    windows = some(2)
+    truth = np.full_like(windows.truth_kwh, np.nan)
+    truth[:, :4] = 0.1
+    quiet = Windows(windows.inputs, truth)
+    assert day_excess(quiet).tolist() == [0, 0]
+    truth[1, 0] = -1.0  # 2 kW below nought in one of four half hours
+    excess = day_excess(quiet)
+    assert excess[0] == 0
+    assert excess[1] == pytest.approx(0.5, abs=1e-6)

@@ -19,7 +19,7 @@ from loadproof.features.windows import Inputs, Windows
 from loadproof.forecaster import FitReport, Forecast, Forecaster, ModelState
 from loadproof.schema import LEVELS
 
-__all__ = ["ResidualDetector"]
+__all__ = ["ResidualDetector", "sane_inputs"]
 
 _STATIC: Final = CalibrationConfig(kind="static")
 """A fixed calibration, so that a day is judged by its own context and nobody's other days."""
@@ -67,7 +67,7 @@ class ResidualDetector(Detector):
         """
         report = self.forecaster.fit(train, valid, rng=rng)
         clean = valid if len(valid) else train
-        clean = clean.take(np.flatnonzero(_sane(clean.inputs).observed.any(axis=1)))
+        clean = clean.take(np.flatnonzero(sane_inputs(clean.inputs).observed.any(axis=1)))
         forecast = self._forecast(clean.inputs)
         learned = calibrate(forecast, clean.inputs, clean.truth_kwh, knobs=_STATIC).as_prior()
         distance = np.abs(_distance(learned.apply(forecast, clean.inputs), clean))
@@ -82,14 +82,19 @@ class ResidualDetector(Detector):
             NotFittedError: When asked before ``fit``.
             ConfigError: When the context is too short for the forecaster.
         """
+        return self._scored(windows, 0.0)
+
+    def _scored(self, windows: Windows, more: NDArray[np.float64] | float) -> Scores:
+        """Return the scores of the distances' evidence and of what more there is, ``(N, 1)``."""
         calibration, odd = self._require()
         distance = np.full(windows.truth_kwh.shape, np.nan)
-        told = np.flatnonzero(_sane(windows.inputs).observed.any(axis=1))
+        told = np.flatnonzero(sane_inputs(windows.inputs).observed.any(axis=1))
         if told.size:
             some = windows.take(told)
             forecast = calibration.apply(self._forecast(some.inputs), some.inputs)
             distance[told] = _distance(forecast, some)
-        return scores_of(np.abs(distance) / odd, windows.truth_kwh, kinds_of_distance(distance, odd_z=odd))
+        evidence = np.abs(distance) / odd + more
+        return scores_of(evidence, windows.truth_kwh, kinds_of_distance(distance, odd_z=odd))
 
     def _forecast(self, inputs: Inputs) -> Forecast:
         parts = list(self._forecasts(inputs))
@@ -99,7 +104,7 @@ class ResidualDetector(Detector):
     def _forecasts(self, inputs: Inputs) -> Iterator[Forecast]:
         for first in range(0, len(inputs), _WINDOWS):
             count = min(_WINDOWS, len(inputs) - first)
-            said = self.forecaster.predict(_sane(inputs.take(first + np.arange(_WINDOWS) % count)))
+            said = self.forecaster.predict(sane_inputs(inputs.take(first + np.arange(_WINDOWS) % count)))
             yield Forecast(said.quantiles_kwh[:count], said.levels, said.mean_kwh[:count], said.how[:count], said.hows)
 
     def _require(self) -> _Fitted:
@@ -134,7 +139,7 @@ class ResidualDetector(Detector):
         self._fitted = _Fitted(calibration, float(state.knobs["odd"]))
 
 
-def _sane(inputs: Inputs) -> Inputs:
+def sane_inputs(inputs: Inputs) -> Inputs:
     """Return the inputs without what is absurd in their contexts."""
     context = inputs.context_kwh
     absurd = (context < 0) | (context > np.float32(_ABSURD) * home_scale(inputs)[:, None])

@@ -59,6 +59,13 @@ def _residual(config: ExperimentConfig, device: str = "cpu") -> Detector:
     return ResidualDetector(builder_of(config.anomaly.forecaster)(config, device))
 
 
+def _verdict(config: ExperimentConfig, device: str = "cpu") -> Detector:
+    from loadproof.anomaly.verdict import VerdictDetector
+    from loadproof.selfplay.verifier import day_excess
+
+    return VerdictDetector(builder_of("selfplay")(config, device), day_excess)
+
+
 def _ensemble(config: ExperimentConfig, device: str = "cpu") -> Detector:
     from loadproof.anomaly.ensemble import EnsembleDetector
 
@@ -74,6 +81,7 @@ DETECTORS: Final[dict[str, DetectorBuilder]] = {
     "sub_pca": _without_knobs("loadproof.anomaly.subspace", "SubPCADetector"),
     "autoencoder": _autoencoder,
     "residual": _residual,
+    "verdict": _verdict,
     "ensemble": _ensemble,
 }
 
@@ -84,7 +92,8 @@ def sections_of(name: str, config: ExperimentConfig) -> set[str]:
     """Return the sections of the config that decide what a detector becomes."""
     networks = {"autoencoder"} if name in ("autoencoder", "ensemble") else set()
     forecasters = {config.anomaly.forecaster} if name in ("residual", "ensemble") else set()
-    return {"anomaly", "features", *networks, *forecasters}
+    game = {"selfplay", "patchtst"} if name == "verdict" else set()
+    return {"anomaly", "features", *networks, *forecasters, *game}
 
 
 def detector_of(name: str) -> DetectorBuilder:

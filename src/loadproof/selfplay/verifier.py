@@ -23,7 +23,7 @@ from loadproof.limits import (
     half_hour_kwh,
 )
 
-__all__ = ["CONSTRAINTS", "Claim", "Constraint", "Limits", "Verdict", "gate", "penalty", "verify"]
+__all__ = ["CONSTRAINTS", "Claim", "Constraint", "Limits", "Verdict", "day_excess", "gate", "penalty", "verify"]
 
 _DAY: Final = 48
 _FEW_HOMES: Final = 30
@@ -236,6 +236,23 @@ def verify(forecast: Forecast | NDArray[np.float32], windows: Windows, limits: L
     return _judge(Claim(torch.from_numpy(np.ascontiguousarray(quantiles)), context, judged, limits or Limits()))
 
 
+def _of_truth(truth_kwh: NDArray[np.float32], context_kwh: NDArray[np.float32], known: NDArray[np.bool_],
+              limits: Limits) -> Claim:  # fmt: skip
+    """Return the claim that a day makes by what was measured on it."""
+    return Claim(torch.from_numpy(truth_kwh[..., None]), torch.from_numpy(context_kwh), torch.from_numpy(known), limits)
+
+
+def day_excess(windows: Windows, limits: Limits | None = None) -> NDArray[np.float32]:
+    """Return by how much each window's own day breaks the table, weighted and summed, ``(N,)``.
+
+    What was not measured is not judged; a single constraint counts for no more than once its limit.
+    """
+    known = ~np.isnan(windows.truth_kwh)
+    claim = _of_truth(windows.truth_kwh, windows.inputs.context_kwh, known, limits or Limits())
+    with torch.no_grad():
+        return np.asarray((_excess(claim).clamp(max=1) * _weights()).sum(dim=-1).numpy(), dtype=np.float32)
+
+
 def gate(played: Windows, original: Windows, limits: Limits | None = None) -> NDArray[np.bool_]:
     """Return which windows of a scenario may be played, ``(N,)``: their day obeys the table, against their real past.
 
@@ -243,10 +260,7 @@ def gate(played: Windows, original: Windows, limits: Limits | None = None) -> ND
     """
     limits = limits or Limits()
     known = ~np.isnan(original.truth_kwh)  # (N, H)
-    claim = Claim(
-        torch.from_numpy(played.truth_kwh[..., None]), torch.from_numpy(original.inputs.context_kwh),
-        torch.from_numpy(known), limits,
-    )  # fmt: skip
+    claim = _of_truth(played.truth_kwh, original.inputs.context_kwh, known, limits)
     obeys = ~_judge(claim).violated.any(axis=1)  # (N,)
     context = np.nan_to_num(played.inputs.context_kwh)
     possible = (context >= 0) & (context <= fuse_limit().hard_kwh * limits.homes)
