@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 from tests.runner.made_stores import make_store
+from typer.testing import CliRunner
 
 from loadproof.anomaly.controls import ConstantDetector, RandomDetector
 from loadproof.anomaly.physical import PhysicalDetector
 from loadproof.anomaly.seasonal import SeasonalZScoreDetector
+from loadproof.cli.app import app
 from loadproof.config import AnomalyBoardConfig, ExperimentConfig
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.records import find_records
-from loadproof.runner.anomaly_board import anomaly_board, anomaly_board_of
+from loadproof.runner.anomaly_board import SELF_PLAY, BenchOf, anomaly_board, anomaly_board_of
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("unit_slip", "ev", "clean")
@@ -32,7 +34,9 @@ def few(config, *, fuse_a=100.0):
 
 
 def board(store, root, *, kinds=KINDS, knobs=KNOBS, **kwargs):
-    return anomaly_board(store, "lcl", root, config=knobs, kinds=kinds, singles=few, **kwargs)
+    return anomaly_board(
+        store, "lcl", root, config=knobs, kinds=kinds, bench=BenchOf(few, ("anomaly_board",)), **kwargs
+    )
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +128,11 @@ def test_the_committed_page_is_made_from_the_committed_figures():
     if not make.FIGURES.is_file():
         pytest.skip("no board was committed yet")
     assert make.page(json.loads(make.FIGURES.read_text())) == make.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_detector_of_self_play_is_put_on_trial_between_its_like_and_asks_for_no_hourly_building():
+    assert list(SELF_PLAY.singles(ExperimentConfig())) == ["physical", "residual", "verdict", "random"]
+    assert all(detector.name == name for name, detector in SELF_PLAY.singles(ExperimentConfig()).items())
+    assert set(SELF_PLAY.sections) <= set(ExperimentConfig.model_fields)
+    done = CliRunner().invoke(app, ["benchmark", "anomaly", "--self-play", "--lead", "somewhere"])
+    assert isinstance(done.exception, ConfigError)

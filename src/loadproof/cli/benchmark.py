@@ -8,6 +8,7 @@ import typer
 from loadproof.cli.options import DEFAULTS, ConfigOption, DatasetOption, ProcessedRootOption, SeedOption
 from loadproof.cli.show import bar, console, show_detectors
 from loadproof.config import read_config
+from loadproof.errors import ConfigError
 from loadproof.store import Store
 
 __all__ = ["benchmark_app"]
@@ -30,6 +31,10 @@ def anomaly_command(
         typer.Option(help="These kinds of event alone: theft, ev, ..., clean, lead; repeat for more. Default: all."),
     ] = None,
     lead: Annotated[Path | None, typer.Option(help="Folder of LEAD's CSV files, judged beside the homes.")] = None,
+    self_play: Annotated[
+        bool,
+        typer.Option("--self-play/--board", help="The detector that self-play leaves, beside a few of the board's."),
+    ] = False,
     records: Annotated[
         Path, typer.Option(help="Where the board's records go; those that are there are not made again.")
     ] = Path("data/derived/anomaly_board"),
@@ -40,11 +45,16 @@ def anomaly_command(
 
     Example: loadproof benchmark anomaly --dataset lcl --kind theft --records data/derived/anomaly_board
     """
-    from loadproof.runner.anomaly_board import anomaly_board
+    from loadproof.runner.anomaly_board import BOARD, SELF_PLAY, anomaly_board
 
     knobs = read_config(config) if config else DEFAULTS
     knobs = knobs if seed is None else knobs.model_copy(update={"seed": seed})
     store = Store(processed_root or knobs.data.processed_root)
-    done = anomaly_board(store, dataset, records, config=knobs, lead=lead, kinds=tuple(kind or ()), track=bar)
+    if self_play and lead is not None:
+        raise ConfigError("self-play knows half-hourly homes alone; leave --lead or --self-play out")
+    bench = SELF_PLAY if self_play else BOARD
+    done = anomaly_board(
+        store, dataset, records, config=knobs, lead=lead, kinds=tuple(kind or ()), bench=bench, track=bar
+    )
     show_detectors(done.rows)
     console.print(f"{done.made} of {done.planned} records made, {done.seconds:.0f} s: {records}", soft_wrap=True)

@@ -18,19 +18,22 @@ from loadproof.anomaly.injection import FAULTS, Alteration
 from loadproof.anomaly.lead import buildings_of, judge_building
 from loadproof.anomaly.trial import Trial
 from loadproof.config import ExperimentConfig
+from loadproof.detector import Detector
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.evaluation.detection_table import Table, detection_tables
 from loadproof.features.panel import Panel
 from loadproof.ingestion.lead import LeadReadings, read_lead
+from loadproof.limits import SERVICE_FUSE_A
 from loadproof.records import Record, find_records, read_record, write_records
 from loadproof.runner.blocks import data_facts, read_all
 from loadproof.runner.board_identity import known_facts
+from loadproof.runner.detectors import detector_of
 from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
 
-__all__ = ["AnomalyBoardReport", "anomaly_board", "anomaly_board_of"]
+__all__ = ["BOARD", "SELF_PLAY", "AnomalyBoardReport", "BenchOf", "anomaly_board", "anomaly_board_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +41,27 @@ _CLEAN: Final = "clean"
 _LEAD: Final = "lead"
 _EVENTS: Final[dict[str, Alteration]] = {**FAULTS, **CHANGES}  # type: ignore[dict-item]
 _AGREE: Final = ("dataset", "mode", "data_sha256", "seed", "knobs_sha256")
+
+
+class BenchOf(NamedTuple):
+    """Who is put on trial, and the sections of the config that decide what they become."""
+
+    singles: Singles
+    sections: tuple[str, ...]
+
+
+def _of_self_play(config: ExperimentConfig, *, fuse_a: float | None = SERVICE_FUSE_A) -> dict[str, Detector]:
+    """Return the detector that self-play leaves, between the residual of a plain forecaster, the limits and chance."""
+    plain = single_detectors(config, fuse_a=fuse_a)
+    return {
+        name: plain[name] if name in plain else detector_of(name)(config)
+        for name in ("physical", "residual", "verdict", "random")
+    }
+
+
+BOARD: Final = BenchOf(single_detectors, ("anomaly_board", "autoencoder", "ridge"))
+SELF_PLAY: Final = BenchOf(_of_self_play, ("anomaly_board", "ridge", "selfplay", "patchtst"))
+"""A trial of its own: what it learns from is the board's, and so are the events; it knows no hourly buildings."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +89,10 @@ def _digest(values: object) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _knobs(config: ExperimentConfig) -> dict[str, Any]:
+def _knobs(config: ExperimentConfig, sections: tuple[str, ...]) -> dict[str, Any]:
     knobs = config.model_dump(mode="json")
     history = {name: knobs["anomaly"][name] for name in ("clean_days", "rule_days", "refresh_days")}
-    return {"history": history, **{name: knobs[name] for name in ("anomaly_board", "autoencoder", "ridge")}}
+    return {"history": history, **{name: knobs[name] for name in sections}}
 
 
 def _stands(path: Path, identity: dict[str, Any]) -> bool:
@@ -121,7 +145,7 @@ def _of_lead(
 
 def anomaly_board(
     store: Store, dataset: Dataset, records_root: Path, *, config: ExperimentConfig, lead: Path | None = None,
-    kinds: tuple[str, ...] = (), singles: Singles = single_detectors, track: Track = no_track,
+    kinds: tuple[str, ...] = (), bench: BenchOf = BOARD, track: Track = no_track,
 ) -> AnomalyBoardReport:  # fmt: skip
     """Judge every detector on every kind of event, and keep a record of each below ``records_root``.
 
@@ -134,7 +158,7 @@ def anomaly_board(
         config: All knobs; ``anomaly_board`` says what the board consists of.
         lead: The folder of LEAD's files; None leaves these out.
         kinds: These kinds of event alone; empty for all.
-        singles: How the detectors are built.
+        bench: Who is put on trial.
         track: What shows progress.
 
     Raises:
@@ -145,7 +169,7 @@ def anomaly_board(
     if unknown := sorted(set(kinds) - {*_EVENTS, _CLEAN, _LEAD}):
         raise ConfigError(f"no event is called {unknown[0]!r}; there are: {', '.join([*_EVENTS, _CLEAN, _LEAD])}")
     identity = {"dataset": dataset, **data_facts(store, dataset), "seed": config.seed}
-    identity["knobs_sha256"] = _digest(_knobs(config))
+    identity["knobs_sha256"] = _digest(_knobs(config, bench.sections))
     wanted = [kind for kind in (_CLEAN, *_EVENTS) if not kinds or kind in kinds]
     jobs = [_Job(half, kind) for half in HALVES for kind in wanted]
     readings = read_lead(lead) if lead is not None and (not kinds or _LEAD in kinds) else None
@@ -153,8 +177,8 @@ def anomaly_board(
         jobs += [_Job(_LEAD, name) for name in buildings_of(readings.frame).panel.entities.tolist()]
     todo = [job for job in jobs if not _stands(job.path(records_root), _identity(identity, job, readings))]
     if todo:
-        store.write_json(records_root / "knobs.json", _knobs(config))
-    for job, frame in track(_made(store, dataset, todo, readings, config, singles), "judging", len(todo)):
+        store.write_json(records_root / "knobs.json", _knobs(config, bench.sections))
+    for job, frame in track(_made(store, dataset, todo, readings, config, bench.singles), "judging", len(todo)):
         facts = _identity(identity, job, readings) | {"loadproof_version": __version__}
         write_records({job.path(records_root): Record(facts, frame)})
         logger.info("%s, %s: judged", *job)
