@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from loadproof.cards import Card
 from loadproof.errors import SchemaError
 from loadproof.features.windows import Windows
 from loadproof.forecaster import FitReport, ModelState
@@ -18,8 +19,8 @@ from loadproof.forecaster import FitReport, ModelState
 __all__ = ["Detector", "Scores"]
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores(Card):
     """How odd each half hour of each window's day is.
 
     Attributes:
@@ -37,6 +38,16 @@ class Scores:
             raise SchemaError(f"scores are {self.score.shape}, kinds {self.kind.shape}; give one kind a score")
         if np.isinf(self.score).any():
             raise SchemaError("a score is infinite; bound it, or leave it NaN where nothing was read")
+
+    def card(self) -> dict[str, object]:
+        """Return what a reader wants to see of them."""
+        read = ~np.isnan(self.score)
+        return {
+            "days": len(self.score),
+            "half hours scored": int(read.sum()),
+            "highest": f"{self.score[read].max():.3f}" if read.any() else "none",
+            "named": ", ".join(str(self.kinds[at]) for at in np.unique(self.kind) if self.kinds[at]) or "nothing",
+        }
 
 
 class Detector(ABC):

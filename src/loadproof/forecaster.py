@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from loadproof.cards import Card
 from loadproof.errors import SchemaError
 from loadproof.features.calendar import Instants
 from loadproof.features.windows import Inputs, Windows
@@ -26,8 +27,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class Forecast:
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecast(Card):
     """Quantiles and mean of each target interval; finite, not negative, and never crossing.
 
     Attributes:
@@ -58,6 +59,17 @@ class Forecast:
 
     def __len__(self) -> int:
         return len(self.mean_kwh)
+
+    def card(self) -> dict[str, object]:
+        """Return what a reader wants to see of it."""
+        plain = float((self.how == 0).mean()) if self.how.size else 1.0
+        return {
+            "windows": len(self),
+            "steps": self.mean_kwh.shape[1],
+            "levels": ", ".join(f"{level:g}" for level in self.levels),
+            "the plain way": f"{plain:.1%}",
+            "fallbacks": ", ".join(str(way) for way in self.hows if way) or "none",
+        }
 
 
 class FitReport(NamedTuple):

@@ -8,6 +8,7 @@ import polars as pl
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from loadproof.cards import Card
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.features.calendar import Instants
 
@@ -37,13 +38,17 @@ def _one_interval(frame: pl.DataFrame) -> int:
     return int(intervals[0])
 
 
+def _minute(ts: np.datetime64) -> str:
+    return str(ts.astype("datetime64[m]")).replace("T", " ")
+
+
 def to_us(interval_mins: int) -> int:
     """Return an interval in microseconds."""
     return interval_mins * 60_000_000
 
 
-@dataclass(frozen=True, eq=False)
-class Panel:
+@dataclass(frozen=True, eq=False, repr=False)
+class Panel(Card):
     """Every entity's series on one regular grid.
 
     Attributes:
@@ -63,6 +68,16 @@ class Panel:
         """The end of the last interval, UTC."""
         length_us = self.energy_kwh.shape[1] * to_us(self.interval_mins)
         return np.datetime64(self.start + np.timedelta64(length_us, "us"))
+
+    def card(self) -> dict[str, object]:
+        """Return what a reader wants to see of it."""
+        missing = np.isnan(self.energy_kwh).mean() if self.energy_kwh.size else 0.0
+        return {
+            "entities": len(self.entities),
+            "UTC": f"{_minute(self.start)} to {_minute(self.end)}",
+            "step": f"{self.interval_mins} min",
+            "missing": f"{missing:.1%}",
+        }
 
     def only(self, names: Sequence[str]) -> "Panel":
         """Return the series of some entities alone; one that is not here is not there either."""

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from loadproof.cards import Card
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.features.bank_holidays import is_bank_holiday, is_working_day
 from loadproof.features.calendar import (
@@ -86,8 +87,8 @@ class OriginFeatures(NamedTuple):
     known: NDArray[np.float32]  # (O, H, F)
 
 
-@dataclass(frozen=True, eq=False)
-class Inputs:
+@dataclass(frozen=True, eq=False, repr=False)
+class Inputs(Card):
     """All that a forecaster may see: nothing here was measured or published after ``t0`` less the data lag.
 
     What follows from these, ``observed``, ``past`` and ``known``, is made anew each time it is asked for: kept, it
@@ -115,6 +116,19 @@ class Inputs:
 
     def __len__(self) -> int:
         return len(self.t0)
+
+    def card(self) -> dict[str, object]:
+        """Return what a reader wants to see of them."""
+        days = self.t0.astype("datetime64[D]")
+        lag = f", the last {self.data_lag_steps} not yet published" if self.data_lag_steps else ""
+        return {
+            "windows": len(self),
+            "entities": len(np.unique(self.entity)),
+            "t0": f"{days.min()} to {days.max()}" if len(self) else "none",
+            "context": f"{self.context_kwh.shape[1]} steps of {self.interval_mins} min{lag}",
+            "horizon": f"{self.horizon_steps} steps",
+            "weather": self.weather.arm if self.weather else "none",
+        }
 
     @property
     def observed(self) -> NDArray[np.bool_]:
@@ -176,8 +190,8 @@ class Skipped(NamedTuple):
 NONE_SKIPPED: Final = Skipped(0, 0)
 
 
-@dataclass(frozen=True, eq=False)
-class Windows:
+@dataclass(frozen=True, eq=False, repr=False)
+class Windows(Card):
     """Inputs, and by another door the truth in kWh, NaN where missing, float32 ``(N, H)``; ``skipped`` by the cut."""
 
     inputs: Inputs
@@ -186,6 +200,11 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def card(self) -> dict[str, object]:
+        """Return what a reader wants to see of them."""
+        missing = np.isnan(self.truth_kwh).mean() if self.truth_kwh.size else 0.0
+        return {**self.inputs.card(), "truth missing": f"{missing:.1%}"}
 
     def take(self, index: Index) -> "Windows":
         """Return the windows that ``index`` (positions, mask ``(N,)`` or slice) picks, in its order."""

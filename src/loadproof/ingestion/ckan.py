@@ -23,7 +23,7 @@ __all__ = ["CANDIDATES", "CKANClient", "connect_ckan"]
 
 logger = logging.getLogger(__name__)
 
-CANDIDATES: Final = ("https://data.ssen.co.uk", "https://data-api.ssen.co.uk")
+CANDIDATES: Final[tuple[str, str]] = ("https://data.ssen.co.uk", "https://data-api.ssen.co.uk")
 _PAGE_ROWS: Final = 32_000  # CKAN's own default of ckan.datastore.search.rows_max
 _FEWEST_ROWS: Final = 100
 _TOO_SLOW: Final = "Search took too long"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from loadproof import __version__
+from loadproof.cards import Card
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.staging import Built, Kept, StagedPart
 
@@ -18,8 +19,8 @@ class BrokenPart(NamedTuple):
     error: str
 
 
-@dataclass(frozen=True)
-class IngestReport:
+@dataclass(frozen=True, repr=False)
+class IngestReport(Card):
     """The dataset after an ingest; the summary on disk holds the same."""
 
     dataset: str
@@ -37,6 +38,20 @@ class IngestReport:
     months: dict[str, int]
     sources: list[dict[str, Any]]
     broken: list[dict[str, str]]
+
+    def card(self) -> dict[str, object]:
+        """Return what a reader wants to see of it; every row read is in it once."""
+        span = f"{self.first_ts_utc} to {self.last_ts_utc}" if self.first_ts_utc else "none"
+        return {
+            "dataset": f"{self.dataset}, from {self.mode}",
+            "rows read": f"{self.rows_read:,}",
+            "written": f"{self.rows_written:,}",
+            "set aside": f"{self.rows_rejected:,}",
+            **{f"  {reason}": f"{count:,}" for reason, count in self.rejected_by_reason.items()},
+            "entities": self.entities,
+            "span": span,
+            **{f"broken {part['name']}": part["error"] for part in self.broken},
+        }
 
 
 def make_report(

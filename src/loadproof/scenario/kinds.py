@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
+from loadproof.cards import Card
 from loadproof.errors import ConfigError
 from loadproof.limits import CHARGER_KW
 
@@ -47,8 +48,8 @@ _EDIT_SHARE: Final = 0.15
 """An edit moves a parameter by about so much of its range."""
 
 
-@dataclass(frozen=True)
-class Scenario:
+@dataclass(frozen=True, repr=False)
+class Scenario(Card):
     """What happens, from when on, and the seed of what is the scenario's own.
 
     Attributes:
@@ -71,6 +72,12 @@ class Scenario:
             if not wanted[name].low <= value <= wanted[name].high:
                 raise ConfigError(f"{self.kind}: {name}={value} is outside {wanted[name]}; choose a value inside")
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+
+    def card(self) -> dict[str, object]:
+        """Return what a reader wants to see of it."""
+        ranges = KINDS[self.kind].ranges
+        drawn = {name: f"{value:.4g} ({ranges[name].unit})" for name, value in self.parameters.items()}
+        return {"kind": self.kind, **drawn, "onset": f"{self.onset_steps} steps from t0", "seed": self.seed}
 
 
 class Range(NamedTuple):

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from loadproof.cards import card_html, card_line
 from loadproof.features.windows import Windows
 from loadproof.forecaster import Forecast
 from loadproof.limits import (
@@ -192,6 +193,18 @@ class Verdict(NamedTuple):
     def violated(self) -> NDArray[np.bool_]:
         """Which constraints are violated, ``(N, K)``."""
         return self.excess > _TOLERANCE
+
+    def card(self) -> dict[str, object]:
+        """Return what a reader wants to see of it: how many windows obey, and the constraints that others violate."""
+        broken = {name: f"{share:.1%} of windows" for name, share in self.shares().items() if share > 0}
+        obey = int((~self.violated.any(axis=1)).sum())
+        return {"windows": len(self.score), "obey": obey, "mean score": f"{self.score.mean():.3f}", **broken}
+
+    def __repr__(self) -> str:
+        return card_line("Verdict", self.card())
+
+    def _repr_html_(self) -> str:
+        return card_html("Verdict", self.card())
 
     def shares(self) -> dict[str, float]:
         """Return the share of windows that violate each constraint."""
