@@ -40,6 +40,15 @@ def test_a_100_a_fuse_lets_11_5_kwh_through_and_three_of_them_34_5(day, kwh, pha
         assert kinds_at(scores, truth > 11.5 * phases) == {"limit"}
 
 
+def test_what_no_fuse_carries_without_end_is_as_impossible_as_a_negative_reading(day):
+    truth = day.truth_kwh.copy()
+    truth[0, 20:23] = 14.3, 14.4, -1
+    high = scored(with_day(with_context(day, np.resize([0.2, 14.2], 1344)), truth)).score[0, 20:23]
+    assert high[0] == pytest.approx(1.2435**4 / (1 + 1.2435**4), abs=1e-3)  # 14.3 kWh over 11.5, overloaded
+    assert high[1] > 0.999 and high[2] > 0.999  # 14.4 kWh is beyond 14.375
+    assert scored(with_day(day, truth), phases=3).score[0, 22] > 0.999
+
+
 def test_without_a_fuse_a_building_may_draw_200_kwh_and_a_negative_reading_is_still_impossible(day):
     big = with_day(with_context(day, day.inputs.context_kwh * 1000), day.truth_kwh * 1000)
     assert scored(big, fuse_a=None).score.max() < 0.5
@@ -115,6 +124,7 @@ def test_a_gap_ends_a_run_so_that_3_zeros_beside_3_are_no_6(day):
 
 
 def test_a_rise_by_20_means_is_a_spike_in_a_home_that_never_rose_so(day):
+    day = with_day(with_context(day, day.inputs.context_kwh / 10), day.truth_kwh / 10)  # far from what a fuse carries
     mean = day.inputs.context_kwh.mean()
     truth = day.truth_kwh.copy()
     truth[0, 24] = truth[0, 23] + 20 * mean

@@ -85,6 +85,14 @@ def test_the_chapter_says_what_was_asked_what_was_achieved_and_how_that_was_meas
     assert "by physical" in body and "7 alerts" in body
     assert "&lt;b&gt;4.1" in body and "<b>4.1" not in body
     assert "MAC000001, 3 Jul 2013: spike" in body
+    assert "last 56 days, from 1 Jun 2013 on" in body
+
+
+def test_the_homes_that_have_a_picture_are_the_first_rows_of_the_calendar():
+    table = _alerts()
+    odd = table.rows(named=True)[:1]  # of the home whose alert is the less grave
+    body = alerts_chapter(Alerts(table, FACTS, odd, [_steps()], {})).body
+    assert body.index('"MAC000001"') < body.index('"MAC000002"')
 
 
 def test_without_alerts_the_chapter_says_so():

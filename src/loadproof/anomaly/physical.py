@@ -35,7 +35,7 @@ _STEEPNESS: Final = 4
 """Evidence counts to this power: half of a limit is next to nothing (1/16), twice a limit is much (16)."""
 
 _IMPOSSIBLE: Final = 10.0
-"""What a negative reading of an import register counts for, in limits."""
+"""What counts for this many limits: a negative reading of an import register, and what no fuse carries without end."""
 
 _CHUNK: Final = 256  # windows whose contexts lie in the cache together
 _CHECKS: Final = tuple(RECORD_FLOORS)
@@ -136,8 +136,9 @@ class PhysicalDetector(Detector):
         beyond = np.where(kwh < -_RESOLUTION_KWH, np.float32(_IMPOSSIBLE), np.float32(0))
         if self.fuse_a is None:
             return beyond
-        soft = fuse_limit(fuse_a=self.fuse_a, phases=self.phases, interval_mins=interval_mins).soft_kwh
-        return np.asarray(np.fmax(beyond, kwh / np.float32(soft)), dtype=np.float32)
+        fuse = fuse_limit(fuse_a=self.fuse_a, phases=self.phases, interval_mins=interval_mins)
+        carried = np.where(kwh > fuse.hard_kwh, _IMPOSSIBLE * kwh / fuse.hard_kwh, kwh / fuse.soft_kwh)
+        return np.fmax(beyond, carried).astype(np.float32)
 
     def state(self) -> ModelState:
         """Return the fuse, the homes and their records; there are none before a fit."""

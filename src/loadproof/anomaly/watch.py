@@ -105,7 +105,7 @@ def worst_alerts(alerts: pl.DataFrame, *, most: int = 8) -> list[dict[str, Any]]
     return ranked.unique("entity_id", keep="first", maintain_order=True).head(most).rows(named=True)
 
 
-def alerts_to_show(alerts: pl.DataFrame, *, most: int = 6) -> list[dict[str, Any]]:
+def alerts_to_show(alerts: pl.DataFrame, *, most: int = 17) -> list[dict[str, Any]]:
     """Return the gravest alert of each home, and last the longest stretch without readings, in all ``most`` at most."""
     missing = alerts.filter(kind="missing").with_columns(length=pl.col("end_utc") - pl.col("start_utc"))
     longest = missing.sort("length", "entity_id", descending=[True, False]).head(1).drop("length").rows(named=True)

@@ -34,7 +34,7 @@ from loadproof.features.calendar import UK_ZONE
 __all__ = ["Alerts", "alerts_chapter"]
 
 _MOST_ROWS: Final = 16
-"""The calendar shows so many homes; the table on disk holds all."""
+"""The calendar shows so many homes, each with a picture of its gravest alert; the table on disk holds all."""
 
 _KEY: Final = (
     ("truth", "what was read"),
@@ -104,10 +104,11 @@ def _lead(found: Alerts, span: tuple[dt.date, dt.date]) -> str:
 def _facts(found: Alerts) -> Html:
     kinds = [f"{count:,} {KIND_WORDS.get(kind, kind)}" for kind, count in found.facts["kinds"].items()]
     history = found.facts["clean_history"]
+    first = day_words(dt.date.fromisoformat(history["first"]))
     pairs = [
         ("detector", breakable(found.facts["detector"])),
         ("alerts", listed(kinds) or "none"),
-        ("ranked among", f"each home's own last {history['days']} days, from {history['first']} on"),
+        ("ranked among", f"each home's own last {history['days']} days, from {first} on"),
         *[(f"by {name}", plural(count, "alert")) for name, count in found.others.items()],
     ]
     return facts(pairs)
@@ -126,13 +127,15 @@ def _graver(table: pl.DataFrame) -> list[str]:
 
 
 def _calendar(found: Alerts, span: tuple[dt.date, dt.date]) -> Html:
-    entities = _graver(found.table)
+    pictured = [alert["entity_id"] for alert in found.shown if alert["severity"] is not None]
+    entities = list(dict.fromkeys([*pictured, *_graver(found.table)]))
     shown = entities[:_MOST_ROWS]
     whole = len(entities) == len(shown)
     more = "" if whole else f" These {len(shown)} had the gravest alerts, of {len(entities)} that had some."
     aid = (
         "Each row is a home, each mark an alert from its start to its end, drawn wide enough to be seen. A row full of "
-        f"marks is a home that changed; a column of marks is a day that was odd for many.{more}"
+        f"marks is a home that changed; a column of marks is a day that was odd for many.{more} "
+        "Below, the gravest of each in a picture."
     )
     return figure("Calendar of alerts", aid, [Panel(alert_calendar(found.table, shown, span))])
 
