@@ -50,9 +50,11 @@ Homes are halved. Detectors learn from one half before {valid_from}, one day in 
 days until {test_from} they are calibrated, and the ensemble learns its weights from faults set into {fault_homes}
 homes. They are judged on the **other half's homes**, {test_from} until {test_until}, each half in turn. Into
 {homes_per_half} homes a half, one event of each kind and strength is set at a random place (`anomaly/injection.py`);
-no detector sees where, and **the ensemble that is asked for a kind has never met that kind**. `mstl` is slow, and is
-judged on {mstl} of these homes a half alone. There are no labels in these homes' own readings: what truly happened
-there counts as a false alarm.
+no detector sees where, and **the ensemble that is asked for a kind has never met that kind**. How it combines its
+members was chosen on homes into which nothing is set here (`docs/decisions.md` says on which, and what was seen of
+these homes before). `mstl` is slow, and is judged on {mstl} of these homes a half alone, whose weeks are too few to
+choose a threshold on: it raises no alarm. There are no labels in these homes' own readings: what truly happened there
+counts as a false alarm.
 
 VUS-PR and VUS-ROC: volumes under the surface, buffer up to 24 half hours, of each home by itself, then the mean over
 homes; a kind counts once, however many strengths it has. Event and range F1, delay and false alarms are of alarms at
@@ -62,10 +64,10 @@ same draws and on the homes that both have.
 
 loadproof {versions}, seed {seed}, sources' digest `{digest}`.
 """
-RATES = """Each week is judged by the weeks before it: scores are ranked among the home's own earlier ones, and the
-threshold is what would have made the chosen rate over all homes of the half in the six weeks before. Achieved over
-chosen, on {homes} untouched homes, all alerts taken for false; aimed at: 0.8 to 1.2. At 0.1 their quarter holds some
-{expected:.0f} alerts.
+RATES = """Each week is judged by the weeks before it, as `loadproof anomaly` does: scores are ranked among those of the
+home's own {clean_days} days before, and the threshold is what would have made the chosen rate over all homes of the
+half in the {rule_days} days before, each of them ranked so itself. Achieved over chosen, on {homes} untouched homes,
+all alerts taken for false; aimed at: 0.8 to 1.2. At 0.1 their quarter holds some {expected:.0f} alerts.
 """
 CHANGE = """Not faults, and no alarms: a planner wants to hear of them. Same homes, same figures; the ensemble's weights
 are those learned from all kinds of faults. A change of four weeks is a third of the quarter, so that a constant score
@@ -268,7 +270,7 @@ def page(figures: dict[str, Any]) -> str:
     parts += ["By kind and strength, from hard to find to easy:\n", strength_table(board, "faults")]
     parts += [
         "\n## False alarms on untouched homes\n",
-        RATES.format(homes=homes, expected=0.1 * 13 * homes),
+        RATES.format(homes=homes, expected=0.1 * 13 * homes, **about["knobs"]["history"]),
         rate_table(board),
     ]
     parts += ["\n## Changes that are no faults\n", CHANGE, all_table(board, "changes"), "\nVUS-PR by kind:\n"]

@@ -80,12 +80,14 @@ def isolation_scores(forest: Forest, rows: NDArray[np.float32]) -> NDArray[np.fl
     """Return the isolation score of each row of ``(R, F)``, between 0 and 1 and about 0.5 of a usual one, ``(R,)``."""
     depth = int(np.log2(forest.feature.shape[1] + 1)) - 1
     lengths = np.zeros(len(rows))
+    wanted = forest.feature.astype(np.intp)  # (B, M)
     for first in range(0, len(rows), _CHUNK):
-        some = np.ascontiguousarray(rows[first : first + _CHUNK].T)  # (F, r)
-        walkers = np.arange(some.shape[1])
-        for feature, threshold, length in zip(forest.feature, forest.threshold, forest.length, strict=True):
-            place = np.zeros(some.shape[1], dtype=np.int64)
+        some = np.ascontiguousarray(rows[first : first + _CHUNK])  # (r, F)
+        values, begin = some.ravel(), np.arange(len(some)) * some.shape[1]
+        for feature, threshold, length in zip(wanted, forest.threshold, forest.length, strict=True):
+            place = np.zeros(len(some), dtype=np.intp)
             for _ in range(depth):
-                place = 2 * place + 1 + (some[feature[place], walkers] > threshold[place])
-            lengths[first : first + _CHUNK] += length[place]
+                right = values.take(feature.take(place) + begin) > threshold.take(place)
+                place = 2 * place + 1 + right
+            lengths[first : first + len(some)] += length.take(place)
     return np.asarray(2 ** (-lengths / (len(forest.feature) * max(forest.usual_length, 1e-9))))
