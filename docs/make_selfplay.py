@@ -115,6 +115,38 @@ def caution(found: dict[str, Any]) -> str:
     return f"With {seeds} seeds the intervals are rough, and a limit below 0 here confirms nothing."
 
 
+CONTROLS = {
+    "full_shuffled": "told another scenario's regret",
+    "full_frozen": "told nothing",
+    "full_no_gate": "without the gate",
+    "full_no_replay": "without replays",
+}
+
+
+def controls(found: dict[str, Any]) -> str:
+    """Return what the arms that lack a part of the loop say of that part, where they were played."""
+    pairs = found["pairs"]
+    played = {arm: pairs[f"{arm}:uniform"]["primary"] for arm in (*CONTROLS, "full") if f"{arm}:uniform" in pairs}
+    if set(played) != {*CONTROLS, "full"}:
+        return ""
+    whole = played.pop("full")
+    apart = [f"{CONTROLS[arm]} {cell(said)} %" for arm, said in played.items()]
+    inside = all(said["low"] <= whole["value"] <= said["high"] for said in played.values())
+    verdict = (
+        "The whole loop lies inside the interval of each of them: **at this size no part of the loop, the proposer's "
+        "learning included, can be told from its absence.**" if inside else
+        "The whole loop lies outside the interval of at least one of them."
+    )  # fmt: skip
+    worse = [arm for arm in ORDER if (said := pairs.get(f"{arm}:real", {}).get("primary")) and said["low"] > 0]
+    real = (
+        f" Worse than real days only, with the interval above 0: {', '.join(f'`{arm}`' for arm in worse)}."
+        if worse
+        else ""
+    )
+    said = f"{'; '.join(apart)}; the whole loop {cell(whole)} %"
+    return f"Controls, primary endpoint against `uniform`: {said}. {verdict}{real}"
+
+
 def arm_rows(found: dict[str, Any]) -> list[list[str]]:
     """Return what each arm was like, a row each."""
     return [
@@ -169,6 +201,7 @@ def page(found: dict[str, Any]) -> str:
         f"{study['dataset']} ({study['mode']}), budget `{study['budget']}`. {exams}.\n",
         "## What it says, and what it does not\n",
         f"{verdict(found)} {caution(found)}\n",
+        *([f"{said}\n"] if (said := controls(found)) else []),
     ]
     for base in BASES:
         arms = [arm for arm in found["arms"] if f"{arm}:{base}" in found["pairs"]]
