@@ -40,7 +40,7 @@ def badc(*rows, units=UNITS, facts=(), end="end data\n", columns=COLUMNS):
 def put(folder, text, name=NAME):
     path = folder / name
     data = text if isinstance(text, bytes) else text.encode()
-    path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    path.write_bytes(gzip.compress(data) if name.lower().endswith(".gz") else data)
     return path
 
 
@@ -181,8 +181,9 @@ def test_equal_rows_are_1_duplicate_and_contradictions_2_conflicts(tmp_path):
     assert best(tmp_path, {}, {"air_temperature": "1"}) == ([], {"conflict": 2})
 
 
-def test_a_packed_file_reads_like_its_plain_twin(tmp_path):
-    plain, packed = read(tmp_path, hour(0), hour(1)), read(tmp_path, hour(0), hour(1), name=NAME + ".gz")
+@pytest.mark.parametrize("suffix", [".gz", ".GZ"])
+def test_a_packed_file_reads_like_its_plain_twin(suffix, tmp_path):
+    plain, packed = read(tmp_path, hour(0), hour(1)), read(tmp_path, hour(0), hour(1), name=NAME + suffix)
     assert plain.table.drop("source").equals(packed.table.drop("source")) and plain.sha256 != packed.sha256
 
 

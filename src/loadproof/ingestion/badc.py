@@ -74,7 +74,7 @@ def read_small_text(path: Path) -> SmallText:
         with raw:
             sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
             raw.seek(0)
-            stream = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+            stream = gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw
             data = stream.read(FILE_LIMIT_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(f"{path}: cannot be read to its end ({error}); fetch it again") from error

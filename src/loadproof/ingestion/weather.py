@@ -85,8 +85,8 @@ def find_weather(input_root: Path) -> list[Path]:
     found = [path for path in folder.rglob("*") if _is_weather(path.name)]  # whatever it is: reading tells
     if (kaggle := input_root / "lcl" / DARKSKY_NAME).is_file() and kaggle not in found:
         found.append(kaggle)
-    plain = {path for path in found if path.suffix != ".gz"}
-    doubled = [path for path in found if path.suffix == ".gz" and path.with_suffix("") in plain]
+    plain = {path for path in found if path.suffix.lower() != ".gz"}
+    doubled = [path for path in found if path.suffix.lower() == ".gz" and path.with_suffix("") in plain]
     if doubled:
         logger.info("%s: %d packed file(s) lie beside their unpacked twins and are left alone", folder, len(doubled))
     if not found:
