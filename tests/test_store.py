@@ -43,6 +43,17 @@ def test_one_file_a_month_and_nothing_else_stands_below_the_root(ingested):
     ]
 
 
+def test_a_root_whose_name_is_a_pattern_is_written_read_and_written_again(lcl_root, tmp_path):
+    store = Store(tmp_path / "out [old]*" / "{processed}?")
+    for _ in range(2):
+        ingest(LCLIngestor(lcl_root(two_homes())), store, mode="files", max_rejected_share=0.05)
+        readings = store.scan_readings("lcl")
+        assert readings.select(pl.len()).collect().item() == 3840
+        assert readings.filter(pl.col("month") == "2013-02").select(pl.len()).collect().item() == 2 * (28 * 48 - 1) + 2
+    assert store.entities("lcl") == ["lcl:MAC000002", "lcl:MAC000009"]
+    assert sum(store.count_sources("lcl")["LCL-June2015v2_0.csv"][0].values()) == 3840
+
+
 def test_four_readers_see_the_same_3840_rows_with_plain_hive_partitioning(ingested):
     root = str(ingested.root)
     total = pl.read_parquet(root, hive_partitioning=True)["energy_kwh"].sum()

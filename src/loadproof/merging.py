@@ -33,6 +33,8 @@ _LATE: Final = (
     pl.concat_str(pl.col("entity_id", "ts_utc", "energy_kwh").cast(pl.String), separator=",").alias("at_rest"),
 )
 
+_FILES_LOOKED_THROUGH: Final = 16
+
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 _LATE_SCHEMA: Final = {"part": pl.UInt32(), "line": pl.UInt32(), "reason": pl.String(), "at_rest": pl.String()}
@@ -77,9 +79,30 @@ class _Shard(NamedTuple):
 
 def merge_month(job: MonthJob, map_: Map = map) -> MergedMonth:
     """Write a month's files, sorted by entity and time, without repeats; each file is a job for ``map_``."""
-    files = list(map_(partial(_merge_file, job), _shards(job)))
+    return _together(job.month, map_(partial(_merge_file, job), _shards(job, map_)))
+
+
+def read_month(month: str, folder: Path) -> MergedMonth:
+    """Return what a month holds that stays as it is."""
+    return _together(month, [_read_file(month, file) for file in sorted(folder.glob("*.parquet"))])
+
+
+def _read_file(month: str, file: Path) -> MergedMonth:
+    rows = pl.read_parquet(file, columns=["entity_id", "ts_utc"], hive_partitioning=False, glob=False)
+    return _summed(month, rows, pl.DataFrame(schema=_LATE_SCHEMA))
+
+
+def _summed(month: str, rows: pl.DataFrame, late: pl.DataFrame) -> MergedMonth:
+    first, last = rows.select(first=pl.col("ts_utc").min(), last=pl.col("ts_utc").max()).row(0)
+    entities = frozenset(rows["entity_id"].unique().cast(pl.String))
+    return MergedMonth(month, rows.height, entities, first, last, late)
+
+
+def _together(month: str, files: Iterable[MergedMonth]) -> MergedMonth:
+    """Return what a month's files hold in all."""
+    files = list(files)
     return MergedMonth(
-        job.month,
+        month,
         sum(file.rows for file in files),
         frozenset[str]().union(*(file.entities for file in files)),
         min((file.first_ts_utc for file in files if file.first_ts_utc), default=None),
@@ -88,23 +111,16 @@ def merge_month(job: MonthJob, map_: Map = map) -> MergedMonth:
     )
 
 
-def read_month(month: str, folder: Path) -> MergedMonth:
-    """Return what a month holds that stays as it is."""
-    rows = pl.read_parquet(folder / "*.parquet", columns=["entity_id", "ts_utc"], hive_partitioning=False)
-    entities = frozenset(rows["entity_id"].unique())
-    first, last = rows.select(first=pl.col("ts_utc").min(), last=pl.col("ts_utc").max()).row(0)
-    return MergedMonth(month, rows.height, entities, first, last, pl.DataFrame(schema=_LATE_SCHEMA))
-
-
-def _shards(job: MonthJob) -> Iterator[_Shard]:
+def _shards(job: MonthJob, map_: Map) -> Iterator[_Shard]:
     """Yield lots of about ``ROWS_PER_FILE`` rows, cut between entities in the order of their names."""
-    files = frozenset(str(file) for file in (*job.at_rest, *job.staged))
+    files = [str(file) for file in (*job.at_rest, *job.staged)]
     if not files:
         return
-    runs = _rows(job, files).select(pl.struct("entity_id", "file").rle().alias("run")).unnest("run").unnest("value")
-    index = runs.collect()
+    # A few files at a time, for a country's month is a hundred million rows.
+    some = (frozenset(files[at : at + _FILES_LOOKED_THROUGH]) for at in range(0, len(files), _FILES_LOOKED_THROUGH))
+    index = pl.concat(map_(partial(_runs, job), some))
     if index["len"].sum() <= ROWS_PER_FILE:
-        yield _Shard(0, files, None)
+        yield _Shard(0, frozenset(files), None)
         return
     sizes = index.group_by("entity_id").agg(pl.col("len").sum()).sort(pl.col("entity_id").cast(pl.String))
     before = pl.col("len").cast(pl.Int64).cum_sum() - pl.col("len")
@@ -112,6 +128,12 @@ def _shards(job: MonthJob) -> Iterator[_Shard]:
     for number, lot in enumerate(lots):
         here = index.join(lot, on="entity_id", how="semi")["file"].unique()
         yield _Shard(number, frozenset(here.cast(pl.String)), lot["entity_id"])
+
+
+def _runs(job: MonthJob, files: frozenset[str]) -> pl.DataFrame:
+    """Return of some files which entities' rows stand where: ``entity_id, file, len``."""
+    runs = _rows(job, files).select(pl.struct("entity_id", "file").rle().alias("run"))
+    return runs.unnest("run").unnest("value").collect()
 
 
 def _rows(job: MonthJob, files: frozenset[str]) -> pl.LazyFrame:
@@ -157,11 +179,8 @@ def _merge_file(job: MonthJob, shard: _Shard) -> MergedMonth:
     readings, repeated = set_repeats_aside(named.sort("entity_id", "ts_utc", maintain_order=True))
     if not readings.is_empty():
         _write(readings, job.sources, job.folder / f"part-{shard.number:05d}.parquet")
-    first, last = readings.select(first=pl.col("ts_utc").min(), last=pl.col("ts_utc").max()).row(0)
     # A contested half hour without a value was counted when its batch was staged.
-    late = repeated.filter(pl.col("energy_kwh").is_not_null()).select(_LATE)
-    entities = frozenset(readings["entity_id"].unique().cast(pl.String))
-    return MergedMonth(job.month, readings.height, entities, first, last, late)
+    return _summed(job.month, readings, repeated.filter(pl.col("energy_kwh").is_not_null()).select(_LATE))
 
 
 def _as_enum(values: pl.Series) -> pl.Series:

@@ -237,7 +237,7 @@ class Stage:
         old = sorted(self.rejected.glob("*.parquet")) if kept.sources else []
         if not old:
             return named
-        stays = pl.read_parquet(old).filter(pl.col("file").is_in(kept.sources))
+        stays = pl.read_parquet(old, glob=False).filter(pl.col("file").is_in(kept.sources))
         return pl.concat([named, stays]).unique(maintain_order=True).sort("file", maintain_order=True)
 
     def _swap(self, new: Path, old: Path) -> None:

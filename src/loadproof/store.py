@@ -164,16 +164,16 @@ class Store:
             raise SchemaError(f"{folder}: holds no readings; run 'loadproof ingest {dataset}' first")
         if self.begun_commits(dataset):
             raise SchemaError(f"{folder}: an ingest was cut off in its last step; run it again, it goes on from there")
-        schema = pl.read_parquet_schema(files[0])
+        schema = pl.scan_parquet(files[0], hive_partitioning=False, glob=False).collect_schema()
         if schema != READINGS:
             raise SchemaError(f"{files[0]}: its columns are not those of a reading; ingest {dataset} again")
-        frame = pl.scan_parquet(files, hive_partitioning=True, try_parse_hive_dates=False)
+        frame = pl.scan_parquet(files, hive_partitioning=True, try_parse_hive_dates=False, glob=False)
         return frame.with_columns(dataset=pl.lit(dataset))
 
     def count_sources(self, dataset: Dataset) -> dict[str, tuple[dict[str, int], int]]:
         """Return of each source at rest its rows by month, and how many of its rows were set aside."""
         readings = self.scan_readings(dataset).group_by("source", "month").len().sort("source", "month").collect()
-        aside = [pl.read_parquet(file) for file in sorted((self.rejected_root / dataset).glob("*.parquet"))]
+        aside = [pl.read_parquet(file, glob=False) for file in sorted((self.rejected_root / dataset).glob("*.parquet"))]
         counts = pl.concat([pl.DataFrame(schema=REJECTED), *aside])["file"].value_counts().sort("file")
         found: dict[str, tuple[dict[str, int], int]] = {name: ({}, count) for name, count in counts.rows()}
         for name, month, rows in readings.rows():
@@ -189,12 +189,12 @@ class Store:
         files = sorted(path.glob("**/*.parquet")) if path.is_dir() else [path]
         if not files or not all(file.is_file() for file in files):
             raise SchemaError(f"{path}: is no Parquet file and no folder of them; name a table or a dataset")
-        return pl.scan_parquet(files, hive_partitioning=False)
+        return pl.scan_parquet(files, hive_partitioning=False, glob=False)
 
     def scan_weather(self) -> pl.LazyFrame | None:
         """Return the weather table, lazily; None where none was ingested."""
         files = sorted(self.weather_root.glob("*.parquet"))
-        return pl.scan_parquet(files) if files else None
+        return pl.scan_parquet(files, glob=False) if files else None
 
     def read_weather(self) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame] | None:
         """Return the weather table, and the rows and values set aside; None where none was ingested."""
@@ -202,7 +202,7 @@ class Store:
         paths = [root / "part-00000.parquet" for root in (self.weather_root, aside, aside.with_name("weather_values"))]
         if not all(path.is_file() for path in paths):
             return None
-        weather, rejected, values = (pl.read_parquet(path) for path in paths)
+        weather, rejected, values = (pl.read_parquet(path, glob=False) for path in paths)
         return weather, rejected, values
 
     def write_weather(
@@ -233,7 +233,7 @@ class Store:
     def read_network(self) -> pl.DataFrame | None:
         """Return the hierarchy of the feeders, None where none was ingested."""
         path = self.network_root / "part-00000.parquet"
-        return pl.read_parquet(path) if path.is_file() else None
+        return pl.read_parquet(path, glob=False) if path.is_file() else None
 
     def write_risk(
         self, folder: Path, ranked: pl.DataFrame, steps: pl.DataFrame, forecasts: pl.DataFrame, recent: pl.DataFrame,
@@ -261,7 +261,8 @@ class Store:
         if facts is None:
             return None
         ranked, forecasts, recent = (
-            pl.read_parquet(folder / f"{name}.parquet") for name in ("risk", "risk_forecasts", "risk_recent")
+            pl.read_parquet(folder / f"{name}.parquet", glob=False)
+            for name in ("risk", "risk_forecasts", "risk_recent")
         )
         return ranked, forecasts, recent, facts
 
@@ -288,7 +289,7 @@ class Store:
         if facts is None:
             return None
         table = beside.with_name(f"{beside.name}.pictures.parquet")
-        return facts, pl.read_parquet(table) if table.is_file() else pl.DataFrame()
+        return facts, pl.read_parquet(table, glob=False) if table.is_file() else pl.DataFrame()
 
     def write_forecasts(self, path: Path, forecasts: pl.DataFrame) -> None:
         """Write one model's forecast table, whole or not at all."""
@@ -304,12 +305,12 @@ class Store:
 
     def forecast_tables(self, folder: Path) -> list[Callable[[], pl.DataFrame]]:
         """Return a reader of each forecast table in a folder, so that one is in memory at a time."""
-        return [partial(pl.read_parquet, file) for file in sorted(folder.glob("*.parquet"))]
+        return [partial(pl.read_parquet, file, glob=False) for file in sorted(folder.glob("*.parquet"))]
 
     def scan_forecasts(self, folder: Path) -> pl.LazyFrame | None:
         """Return all forecast tables of a folder, lazily; None where there is none."""
         files = sorted(folder.glob("*.parquet"))
-        return pl.scan_parquet(files) if files else None
+        return pl.scan_parquet(files, glob=False) if files else None
 
     def write_watch(
         self, folder: Path, detector: str, scores: pl.DataFrame, alerts: pl.DataFrame, facts: Mapping[str, Any]
@@ -328,7 +329,10 @@ class Store:
     def read_alerts(self, folder: Path) -> dict[str, tuple[pl.DataFrame, dict[str, Any]]]:
         """Return the alerts in a folder by detector, each with the facts of its watch."""
         files = sorted((folder / "alerts").glob("*.parquet"))
-        return {file.stem: (pl.read_parquet(file), self.read_json(file.with_suffix(".json")) or {}) for file in files}
+        return {
+            file.stem: (pl.read_parquet(file, glob=False), self.read_json(file.with_suffix(".json")) or {})
+            for file in files
+        }
 
     def write_metrics(self, folder: Path, judged: Sequence[pl.DataFrame]) -> list[dict[str, Any]]:
         """Write the metrics as ``metrics.parquet``, ``.csv`` and ``.json``; return the rows over all entities."""
@@ -351,7 +355,7 @@ class Store:
     def read_metrics(self, folder: Path) -> pl.DataFrame | None:
         """Return the metrics table of a folder, None where there is none."""
         path = folder / "metrics.parquet"
-        return pl.read_parquet(path) if path.is_file() else None
+        return pl.read_parquet(path, glob=False) if path.is_file() else None
 
     def write_json(self, path: Path, facts: Mapping[str, Any]) -> None:
         """Write a mapping, keys sorted."""

@@ -165,7 +165,8 @@ def fetch_lookup(open_package: Callable[[], Package], to: Path) -> pl.DataFrame 
             raise
         logger.warning("lookup could not be fetched (%s); takes that of an earlier run", error)
     try:
-        return pl.read_csv(to, infer_schema=False, truncate_ragged_lines=True, encoding="utf8-lossy")
+        return pl.read_csv(to, infer_schema=False, truncate_ragged_lines=True, encoding="utf8-lossy",
+                           glob=False)  # fmt: skip
     except (pl.exceptions.PolarsError, OSError) as error:
         raise SourceError(f"{to}: no table ({error}); remove it and run it again") from error
 
