@@ -1,7 +1,7 @@
-# Two targets for everybody (run, test), three for those who change the code (check, format, clean).
+# Two targets for everybody (run, test), four for those who change the code (check, docs, format, clean).
 # Each installs what it needs into .venv first; python3, make and git are enough to begin with.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format clean
+.PHONY: help run test check docs format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,6 +12,7 @@ help:
 	@echo "make run     the main job on the bundled samples, ends with a report (data/derived/run/report.html)"
 	@echo "make test    the whole test suite"
 	@echo "make check   lint, types and the import contracts"
+	@echo "make docs    these documents and the reference as pages (data/derived/docs/index.html)"
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,6 +49,15 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+# What builds the pages is installed for them alone; a warning is an error.
+.venv/.installed-docs: $(INSTALLED)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: .venv/.installed-docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d data/derived/docs/.doctrees docs data/derived/docs
+	@echo "documents: data/derived/docs/index.html"
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

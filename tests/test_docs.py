@@ -3,6 +3,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -90,6 +91,20 @@ def test_the_readme_stays_within_120_lines():
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_the_map_leads_to_every_page():
+    docs = ROOT / "docs"
+    linked = {
+        (docs / target).resolve() for target in re.findall(r"\]\(([^)#]+\.md)\)", (docs / "index.md").read_text())
+    }
+    assert {page for page in docs.glob("**/*.md") if page.name != "index.md"} <= linked
+
+
+def test_all_that_builds_the_pages_is_pinned():
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["docs"]
+    pinned = set(re.findall(r"^(\S+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    assert {name.partition(">")[0] for name in wanted} <= pinned
 
 
 def test_the_page_of_benchmarks_is_made_from_the_kept_figures():

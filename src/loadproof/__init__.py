@@ -14,6 +14,7 @@ _HOMES = {
     "loadproof.config": ("ExperimentConfig", "read_config"),
     "loadproof.evaluation.backtest": ("run_backtest",),
     "loadproof.evaluation.metrics": ("score_forecasts", "seasonal_scale"),
+    "loadproof.features.calendar": ("local_midnights",),
     "loadproof.features.panel": ("Panel", "panel_from_readings"),
     "loadproof.features.selection": ("read_panel",),
     "loadproof.features.windows": ("Inputs", "Windows", "cut_windows", "split_by_entity", "split_by_time"),

@@ -6,18 +6,37 @@ from loadproof.config import read_config as read_config
 from loadproof.evaluation.backtest import run_backtest as run_backtest
 from loadproof.evaluation.metrics import score_forecasts as score_forecasts
 from loadproof.evaluation.metrics import seasonal_scale as seasonal_scale
+from loadproof.features.calendar import local_midnights as local_midnights
 from loadproof.features.panel import Panel as Panel
 from loadproof.features.panel import panel_from_readings as panel_from_readings
 from loadproof.features.selection import read_panel as read_panel
-from loadproof.features.windows import Inputs as Inputs
-from loadproof.features.windows import Windows as Windows
-from loadproof.features.windows import cut_windows as cut_windows
-from loadproof.features.windows import split_by_entity as split_by_entity
-from loadproof.features.windows import split_by_time as split_by_time
-from loadproof.forecaster import Forecast as Forecast
-from loadproof.forecaster import Forecaster as Forecaster
-from loadproof.forecaster import forecast_from_table as forecast_from_table
-from loadproof.forecaster import forecast_table as forecast_table
+from loadproof.features.windows import (
+    Inputs as Inputs,
+)
+from loadproof.features.windows import (
+    Windows as Windows,
+)
+from loadproof.features.windows import (
+    cut_windows as cut_windows,
+)
+from loadproof.features.windows import (
+    split_by_entity as split_by_entity,
+)
+from loadproof.features.windows import (
+    split_by_time as split_by_time,
+)
+from loadproof.forecaster import (
+    Forecast as Forecast,
+)
+from loadproof.forecaster import (
+    Forecaster as Forecaster,
+)
+from loadproof.forecaster import (
+    forecast_from_table as forecast_from_table,
+)
+from loadproof.forecaster import (
+    forecast_table as forecast_table,
+)
 from loadproof.ingestion.lcl import LCLIngestor as LCLIngestor
 from loadproof.ingestion.ukdale import UKDALEIngestor as UKDALEIngestor
 from loadproof.runner.detect import detect as detect
