@@ -64,4 +64,4 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis $(RUN)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis $(RUN) data/derived/docs docs/reference
