@@ -28,6 +28,7 @@ html_show_copyright = False
 html_copy_source = False
 myst_heading_anchors = 3
 add_module_names = False
+autodoc_default_options = {"no-value": True}  # tables of functions are no reading
 autodoc_member_order = "bysource"
 napoleon_attr_annotations = False  # a class says its types itself
 napoleon_use_ivar = True
@@ -109,6 +110,12 @@ def put_back(app: Sphinx, what: str, name: str, obj: object, options: object, li
     lines[:] = _constants.pop(name, lines)
 
 
+def skip_fields(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: object) -> bool | None:
+    """Leave out what Python says of a tuple's fields, their class says more; None lets others decide."""
+    del app, what, name, skip, options
+    return True if str(obj.__doc__).startswith("Alias for field number") else None
+
+
 def shorten(
     app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
@@ -123,4 +130,5 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", read_source)
     app.connect("autodoc-process-docstring", keep_constant, priority=400)  # Napoleon comes at 500
     app.connect("autodoc-process-docstring", put_back, priority=600)
+    app.connect("autodoc-skip-member", skip_fields)
     app.connect("autodoc-process-signature", shorten)
