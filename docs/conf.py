@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 import loadproof
@@ -28,7 +29,6 @@ html_show_copyright = False
 html_copy_source = False
 myst_heading_anchors = 3
 add_module_names = False
-autodoc_default_options = {"no-value": True}  # tables of functions are no reading
 autodoc_member_order = "bysource"
 napoleon_attr_annotations = False  # a class says its types itself
 napoleon_use_ivar = True
@@ -124,6 +124,15 @@ def shorten(
     return (_ARRAY.sub(r"NDArray[\1]", signature or "") or None, _ARRAY.sub(r"NDArray[\1]", returns or "") or None)
 
 
+def shorten_values(app: Sphinx, domain: str, kind: str, content: addnodes.desc_content) -> None:
+    """Leave out the values of constants that are tables, for a table in one line is no reading."""
+    del app, domain, kind
+    for signature in content.parent.findall(addnodes.desc_signature):
+        for node in list(signature.findall(addnodes.desc_annotation)):
+            if len(said := node.astext()) > 80 and said.lstrip().startswith("="):
+                node.parent.remove(node)
+
+
 def setup(app: Sphinx) -> None:
     """Hang both into the build."""
     app.connect("builder-inited", write_reference)
@@ -131,4 +140,5 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", keep_constant, priority=400)  # Napoleon comes at 500
     app.connect("autodoc-process-docstring", put_back, priority=600)
     app.connect("autodoc-skip-member", skip_fields)
+    app.connect("object-description-transform", shorten_values)
     app.connect("autodoc-process-signature", shorten)

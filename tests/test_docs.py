@@ -98,7 +98,7 @@ def test_the_map_leads_to_every_page():
     linked = {
         (docs / target).resolve() for target in re.findall(r"\]\(([^)#]+\.md)\)", (docs / "index.md").read_text())
     }
-    assert {page for page in docs.glob("**/*.md") if page.name != "index.md"} <= linked
+    assert {page for page in docs.glob("**/*.md") if page.name != "index.md"} - linked == set()
 
 
 def test_all_that_builds_the_pages_is_pinned():
