@@ -1,6 +1,7 @@
 """The commands, and ``main``, which turns errors that a user can mend into one line."""
 
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -59,6 +60,13 @@ def main() -> None:
         sys.exit(1)
 
 
+def _without_query(record: logging.LogRecord) -> bool:
+    """Cut what follows a question mark from urllib3's lines, for it may be a signature."""
+    if record.name.startswith("urllib3"):
+        record.msg, record.args = re.sub(r"\?[^\s'\"]+", "?...", record.getMessage()), ()
+    return True
+
+
 def _print_version(value: bool) -> None:
     if value:
         console.print(__version__)
@@ -79,6 +87,8 @@ def _set_up(
         format="%(asctime)s - %(name)s - %(levelname)s - %(message)s",
         stream=sys.stderr,
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_without_query)
 
 
 @app.command("download")
