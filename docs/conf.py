@@ -110,10 +110,17 @@ def put_back(app: Sphinx, what: str, name: str, obj: object, options: object, li
     lines[:] = _constants.pop(name, lines)
 
 
+def tell_knobs(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Say of each knob of a section of the config, and of each field of a row, what its description says."""
+    del app, name, options
+    fields = getattr(obj, "model_fields", {}) if what == "class" else {}
+    lines += ["", *(f"* ``{knob}``: {field.description}" for knob, field in fields.items() if field.description), ""]
+
+
 def skip_fields(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: object) -> bool | None:
-    """Leave out what Python says of a tuple's fields, their class says more; None lets others decide."""
-    del app, what, name, skip, options
-    return True if str(obj.__doc__).startswith("Alias for field number") else None
+    """Leave out what Python says of a tuple's fields and pydantic of its config; None lets others decide."""
+    del app, what, skip, options
+    return True if name == "model_config" or str(obj.__doc__).startswith("Alias for field number") else None
 
 
 def shorten(
@@ -139,6 +146,7 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", read_source)
     app.connect("autodoc-process-docstring", keep_constant, priority=400)  # Napoleon comes at 500
     app.connect("autodoc-process-docstring", put_back, priority=600)
+    app.connect("autodoc-process-docstring", tell_knobs)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("object-description-transform", shorten_values)
     app.connect("autodoc-process-signature", shorten)

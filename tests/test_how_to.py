@@ -57,6 +57,7 @@ def run(tree):
     """Runs a command line in the tree and returns what it printed."""
     own = {
         "PYTHONPATH": str(tree / "src"), "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1",
+        "TRACK": "false",  # MLflow takes seconds to import
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # libraries bring plugins along that take seconds to import
     }  # fmt: skip
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
