@@ -22,24 +22,17 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[all]'
 	@touch $@
 
+# The nine stages of dvc.yaml, in a folder of their own: the lock that DVC writes is of this machine, and no part of the
+# repository. DVC is told to ask no Git there, and to run what has changed alone.
 run: $(INSTALLED)
-	for source in lcl ukdale ssen weather; do \
-	  $(BIN)/loadproof ingest $$source --use-samples --output-root $(RUN)/processed || exit 1; \
-	done
-	$(BIN)/loadproof train --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
-	  --model ridge --model lightgbm --model patchtst --model selfplay
-	$(BIN)/loadproof forecast --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
-	  --output-dir $(RUN)/forecast --model seasonal_naive --model seasonal_naive_week --model persistence_ensemble \
-	  --model ridge --model lightgbm --model patchtst --model selfplay
-	$(BIN)/loadproof forecast --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
-	  --output-dir $(RUN)/forecast --model patchtst --at 2013-12-20
-	$(BIN)/loadproof anomaly --dataset lcl --use-samples --config params.yaml --models-root $(RUN)/models \
-	  --output-dir $(RUN)/forecast --detector ensemble
-	$(BIN)/loadproof backtest --dataset lcl --use-samples --config params.yaml --records $(RUN)/board
-	$(BIN)/loadproof feeders risk --dataset lcl --use-samples --config params.yaml --processed-root $(RUN)/processed \
-	  --rating pole_100kva --output-dir $(RUN)/forecast/feeders
-	$(BIN)/loadproof report --processed-root $(RUN)/processed --output-dir $(RUN)/forecast --models-root $(RUN)/models \
-	  --report $(RUN)/report.html
+	@mkdir -p $(RUN)/data
+	@cp dvc.yaml params.yaml .dvcignore $(RUN)/
+	@ln -sfn ../../../src $(RUN)/src && ln -sfn ../../../samples $(RUN)/data/samples
+	@cd $(RUN) && if [ ! -d .dvc ]; then $(abspath $(BIN))/dvc init --quiet --no-scm; fi
+	cd $(RUN) && PATH=$(abspath $(BIN)):$$PATH DVC_NO_ANALYTICS=1 dvc repro
+	@cp $(RUN)/run/evaluation/report.html $(RUN)/run/poster/poster.* $(RUN)/
+	@cat $(RUN)/poster.md
+	@echo; echo "report: $(RUN)/report.html; the numbers above: $(RUN)/poster.md, .csv, .json"
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

@@ -44,7 +44,13 @@ def test_no_file_is_a_grab_bag_and_none_catches_everything():
 
 def test_the_environment_is_read_by_the_config_alone():
     readers = [path.name for path in MODULES if re.search(r"os\.environ|getenv", path.read_text())]
-    assert readers == []
+    assert readers == ["tracking.py"]  # which sets what mlflow reads on import, where the user has not
+
+
+def test_one_module_imports_mlflow():
+    assert [path.name for path in MODULES if re.search(r"^\s*(import|from) mlflow", path.read_text(), re.M)] == [
+        "tracking.py"
+    ]
 
 
 def test_chance_is_an_argument_everywhere():

@@ -22,6 +22,7 @@ __all__ = [
     "ForecastConfig",
     "LightGBMConfig",
     "PatchTSTConfig",
+    "PipelineConfig",
     "RidgeConfig",
     "RiskConfig",
     "SelfPlayConfig",
@@ -384,10 +385,32 @@ class TreeConfig(_Section):
     min_reporting: float = Field(0.9, gt=0, le=1, description="Share of a group's homes that must report a half hour")
 
 
+class PipelineConfig(_Section):
+    """Who takes part in the pipeline. Names are checked where they are used, with a list of those that there are."""
+
+    baselines: tuple[str, ...] = Field(
+        ("persistence_ensemble", "seasonal_naive", "seasonal_naive_week", "ridge", "lightgbm", "statistical"),
+        min_length=1,
+        description="Forecasters that train_baselines trains; statistical takes hours for a hundred homes",
+    )
+    baseline_detectors: tuple[Literal["physical", "seasonal_zscore", "mstl", "isolation_forest", "sub_pca"], ...] = (
+        Field(
+            ("physical", "seasonal_zscore", "isolation_forest", "sub_pca"),
+            description="Detectors that train_baselines fits: those that ask no forecaster and no network",
+        )
+    )
+    custom_detectors: tuple[Literal["autoencoder", "residual", "ensemble"], ...] = Field(
+        ("autoencoder", "residual", "ensemble"), description="Detectors that train_custom fits"
+    )
+    usual_rating: str = Field("pole_100kva", description="The rating by which feeders are held, for want of a file")
+
+
 class ExperimentConfig(_Section):
     """All sections; their names are the keys of ``params.yaml``."""
 
     seed: int = Field(2013, ge=0, lt=2**32)
+    mlflow_experiment: str = Field("energy_forecasting", min_length=1, description="Where runs are tracked")
+    mlflow_run_name: str | None = Field(None, min_length=1, description="What a run is called, before what it does")
     data: DataConfig = DataConfig()
     forecast: ForecastConfig = ForecastConfig()
     features: FeatureConfig = FeatureConfig()
@@ -403,6 +426,7 @@ class ExperimentConfig(_Section):
     backtest: BacktestConfig = BacktestConfig()
     tree: TreeConfig = TreeConfig()
     anomaly_board: AnomalyBoardConfig = AnomalyBoardConfig()
+    pipeline: PipelineConfig = PipelineConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
 

@@ -27,6 +27,13 @@ class Environment(BaseSettings):
     ceda_token: SecretStr | None = None
     ssen_ckan_url: str | None = None
     ssen_api_key: SecretStr | None = None
+    track: bool = True
+    mlflow_tracking_uri: SecretStr | None = None
+
+    @property
+    def mlflow_tracking_uri_text(self) -> str | None:
+        """The server of the record, whose address may carry a password."""
+        return self.mlflow_tracking_uri.get_secret_value() if self.mlflow_tracking_uri else None
 
     @property
     def ssen_api_key_text(self) -> str | None:

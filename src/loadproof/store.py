@@ -5,6 +5,7 @@
 Everything is put in place whole or not at all.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -307,9 +308,9 @@ class Store:
         """Return a reader of each forecast table in a folder, so that one is in memory at a time."""
         return [partial(pl.read_parquet, file, glob=False) for file in sorted(folder.glob("*.parquet"))]
 
-    def scan_forecasts(self, folder: Path) -> pl.LazyFrame | None:
-        """Return all forecast tables of a folder, lazily; None where there is none."""
-        files = sorted(folder.glob("*.parquet"))
+    def scan_forecasts(self, *folders: Path) -> pl.LazyFrame | None:
+        """Return all forecast tables of some folders, lazily; None where there is none."""
+        files = [file for folder in folders for file in sorted(folder.glob("*.parquet"))]
         return pl.scan_parquet(files, glob=False) if files else None
 
     def write_watch(
@@ -356,6 +357,51 @@ class Store:
         """Return the metrics table of a folder, None where there is none."""
         path = folder / "metrics.parquet"
         return pl.read_parquet(path, glob=False) if path.is_file() else None
+
+    def metrics(self, folder: Path, name: str = "metrics") -> pl.DataFrame:
+        """Return a table of ``METRICS``.
+
+        Raises:
+            SchemaError: If there is none.
+        """
+        path = folder / f"{name}.parquet"
+        if not path.is_file():
+            raise SchemaError(f"{path}: is not there; run 'loadproof run evaluate_models' first")
+        frame = pl.read_parquet(path, glob=False)
+        _require(frame, METRICS, "a metrics table")
+        return frame
+
+    def digest(self, path: Path) -> str:
+        """Return the SHA-256 of a file."""
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def write_alerts(self, path: Path, tables: Sequence[pl.DataFrame]) -> None:
+        """Write the alerts of all detectors as one table."""
+        alerts = pl.concat([pl.DataFrame(schema=ALERTS), *tables])
+        write_atomically(path, partial(write_parquet, alerts))
+
+    def write_csv(self, path: Path, frame: pl.DataFrame) -> None:
+        """Write a small table as CSV."""
+        write_atomically(path, frame.write_csv)
+
+    def write_figure(self, folder: Path, name: str, svg: str, png: bytes) -> None:
+        """Write a figure in both forms, or none."""
+
+        def write_png(path: Path) -> None:
+            path.write_bytes(png)
+
+        write_together({folder / f"{name}.svg": partial(_write_text, svg), folder / f"{name}.png": write_png})
+
+    def write_poster(self, folder: Path, table: pl.DataFrame, facts: Mapping[str, Any], text: str) -> None:
+        """Write a poster's numbers as CSV, JSON and Markdown, all or none."""
+        write_together(
+            {
+                folder / "poster.csv": table.write_csv,
+                folder / "poster.json": partial(_write_text, _as_json(facts)),
+                folder / "poster.md": partial(_write_text, text),
+            }
+        )
 
     def write_json(self, path: Path, facts: Mapping[str, Any]) -> None:
         """Write a mapping, keys sorted."""

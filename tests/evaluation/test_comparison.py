@@ -79,10 +79,11 @@ def test_3_models_give_the_best_against_2_and_the_other_1_against_the_bar_by_6_f
     assert (units["crps_ratio_to"], units["crps_difference_to"], units["mase_difference_to"]) == ("1", "kWh", "1")
 
 
-def test_where_the_bar_is_the_best_of_3_models_2_pairs_say_it_all():
+def test_each_of_3_models_is_set_against_the_bar_also_where_the_bar_is_the_best():
     table = against([judged("c", off=0.4), judged("bar"), judged("a", off=0.2)], bars=["bar"])
-    assert table["subject"].unique().to_list() == ["bar"]
-    assert len(table) == 2 * 6
+    pairs = table.select("subject", other=pl.col("metric").str.split(":").list.last()).unique(maintain_order=True)
+    assert pairs.rows() == [("bar", "a"), ("bar", "c"), ("a", "bar"), ("c", "bar")]
+    assert value(table.filter(subject=pl.lit("a")), "crps_ratio_to:bar") > 1
 
 
 def test_1_model_alone_gives_0_rows_and_the_same_seed_the_same_table():

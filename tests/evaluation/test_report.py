@@ -23,7 +23,7 @@ from loadproof.schema import DATASETS, FORECASTS, METRICS, Dataset, Reason
 
 VOID = {"meta", "wbr", "br", "link", "img", "input", "hr"}
 ANCHORS = ["summary", "ingest", "coverage", "typical", "forecasts", "metrics", "models", "calibration", "errors",
-           "alerts", "feeders"]  # fmt: skip
+           "alerts", "feeders", "selfplay", "provenance"]  # fmt: skip
 
 
 class Page(HTMLParser):

@@ -1,13 +1,20 @@
+import json
+from pathlib import Path
+
 import polars as pl
 import pytest
 from tests.runner.made_stores import make_store
 
-from loadproof.config import ExperimentConfig, FeatureConfig
-from loadproof.errors import ConfigError
+from loadproof.config import ExperimentConfig, FeatureConfig, PipelineConfig
+from loadproof.errors import ConfigError, SchemaError
 from loadproof.features.table import spec_from_config
 from loadproof.runner.features import write_features
+from loadproof.runner.forecast import forecast
 from loadproof.runner.forecasters import FORECASTERS
 from loadproof.runner.stages import CUSTOM, PLAYED, run_stage
+from loadproof.store import Store
+
+SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 
 
 @pytest.fixture(scope="module")
@@ -16,12 +23,20 @@ def config(tmp_path_factory):
     root = tmp_path_factory.mktemp("run")
     make_store(root, homes=2, days=80)
     sections = {
-        "data": {"processed_root": root / "processed", "derived_root": root / "derived"},
+        "data": {"input_root": SAMPLES, "processed_root": root / "processed", "derived_root": root / "derived"},
         "forecast": {"valid_from": "2013-03-05", "test_from": "2013-03-17", "test_until": "2013-03-20"},
         "ridge": {"penalties": (1.0,)},
         "lightgbm": {"trees": 2, "leaves": 4, "max_rows": 2000, "line_rows": 1000, "threads": 1},
         "patchtst": {"width": 8, "heads": 2, "layers": 1, "feedforward": 8, "epochs": 1, "batch_windows": 64},
         "evaluation": {"bootstrap_draws": 100},
+        "risk": {"feeder_homes": 2},
+        "anomaly": {"fit_windows": 100, "fault_homes": 1, "alerts_per_week": 2.0, "clean_days": 28, "rule_days": 14},
+        "autoencoder": {"width": 8, "epochs": 1},
+        "pipeline": {
+            "baselines": ("persistence_ensemble", "seasonal_naive", "ridge", "lightgbm"),
+            "baseline_detectors": ("physical",),
+            "custom_detectors": ("autoencoder",),
+        },
     }
     return ExperimentConfig.model_validate(sections)
 
@@ -55,21 +70,75 @@ def test_features_that_want_weather_are_refused_where_none_was_ingested(config, 
         write_features(make_store(tmp_path, homes=1, days=20), "lcl", config=wants)
 
 
-def test_two_stages_train_all_7_models_and_the_third_judges_their_tables(config):
+@pytest.fixture(scope="module")
+def judged(config):
+    """What the stages from training to judging said; a naive model stands in for self-play, which wants four homes."""
+    said = {name: run_stage(name, config) for name in ("train_baselines", "train_custom")}
     derived = config.data.derived_root
-    assert run_stage("train_baselines", config) == "6 models, 6 windows each"
-    assert run_stage("train_custom", config) == "7 models, 6 windows each"
-    assert {path.stem for path in (derived / "forecasts").iterdir()} == set(FORECASTERS) - set(PLAYED)
-    assert {path.name for path in (derived / "models").glob("[!.]*")} == {"ridge", "lightgbm", *CUSTOM}
-    assert run_stage("evaluate_models", config) == str(derived / "report.html")
-    metrics = pl.read_parquet(derived / "metrics.parquet").filter(pl.col("entity_id").is_null())
-    once = metrics.group_by("subject", "slice", "metric").len()
+    forecast(
+        Store(config.data.processed_root), "lcl", ["seasonal_naive_week"], derived / "selfplay", config=config,
+        models_root=derived / "selfplay" / "models",
+    )  # fmt: skip
+    return said | {"evaluate_models": run_stage("evaluate_models", config)}
+
+
+def test_each_training_stage_leaves_a_folder_of_its_own(config, judged):
+    derived = config.data.derived_root
+    assert judged["train_baselines"] == "4 models, 6 windows each, 1 detectors, 1 feeders held against pole_100kva"
+    assert judged["train_custom"] == "1 models, 6 windows each, 1 detectors"
+    assert {path.stem for path in (derived / "baselines" / "forecasts").iterdir()} == set(config.pipeline.baselines)
+    assert {path.stem for path in (derived / "custom" / "forecasts").iterdir()} == set(CUSTOM)
+    models = (derived / "baselines" / "models").glob("[!.]*")
+    assert {path.name for path in models if path.is_dir()} == {"ridge", "lightgbm", "detectors"}
+    assert (derived / "custom" / "alerts" / "autoencoder.parquet").is_file()
+
+
+def test_every_model_is_a_baseline_ours_or_plays():
+    assert {*PipelineConfig().baselines, *CUSTOM, *PLAYED} == set(FORECASTERS)
+
+
+def test_every_table_is_judged_beside_all_others_and_no_model_is_read(config, judged, monkeypatch):
+    monkeypatch.setattr("loadproof.model_folder.read_model", None)
+    derived = config.data.derived_root
+    assert judged["evaluate_models"] == str(derived / "evaluation" / "report.html")
+    metrics = pl.read_parquet(derived / "evaluation" / "tables" / "metrics.parquet")
+    pooled = metrics.filter(pl.col("entity_id").is_null())
+    once = pooled.group_by("subject", "slice", "metric").len()
     assert once["len"].unique().to_list() == [1]
-    slices = metrics.filter(pl.col("metric") == "coverage_80", pl.col("subject") == "patchtst")["slice"]
+    slices = pooled.filter(pl.col("metric") == "coverage_80", pl.col("subject") == "patchtst")["slice"]
     assert {"season=winter", "season=spring", "size=q1", "after_gap=no", "half_hour=18:00"} <= set(slices)
-    assert "homes_within_5_points_80" in metrics["metric"].unique().to_list()
-    page = (derived / "report.html").read_text()
-    assert all(name in page for name in FORECASTERS if name not in PLAYED)
+    assert "homes_within_5_points_80" in pooled["metric"].unique().to_list()
+    scores = json.loads((derived / "evaluation" / "scores.json").read_text())
+    assert set(scores) == {*config.pipeline.baselines, *CUSTOM, "seasonal_naive_week"}
+    by_hand = pooled.filter(subject="ridge", metric="crps", slice="all")["value"].item()
+    assert scores["ridge"]["crps"] == pytest.approx(by_hand, rel=1e-5)
+    page = (derived / "evaluation" / "report.html").read_text()
+    assert all(name in page for name in scores)
+
+
+def test_alerts_of_all_detectors_stand_in_one_table_and_their_rates_in_another(config, judged):
+    tables = config.data.derived_root / "evaluation" / "tables"
+    assert set(pl.read_parquet(tables / "alerts.parquet")["detector"]) <= {"physical", "autoencoder"}
+    alarms = pl.read_parquet(tables / "alarms.parquet")
+    assert alarms["subject"].to_list() == ["autoencoder", "physical"]
+    told = json.loads((config.data.derived_root / "baselines" / "alerts" / "physical.json").read_text())
+    assert alarms.filter(subject="physical")["value"].item() == told["rate"]["per_week"]
+
+
+def test_runs_of_other_knobs_are_not_judged_together(config, judged):
+    derived = config.data.derived_root
+    run = derived / "custom" / "run.json"
+    kept = run.read_text()
+    run.write_text(kept.replace('"seed": 2013', '"seed": 2014'))
+    with pytest.raises(SchemaError, match=r"is of another seed than .*; run the training stages again"):
+        run_stage("evaluate_models", config)
+    run.write_text(kept)
+
+
+def test_the_poster_fails_where_a_number_has_no_support(config, judged):
+    with pytest.raises(SchemaError, match="poster number best_crps: its 95 % interval is missing"):
+        run_stage("poster_numbers", config)
+    assert not (config.data.derived_root / "poster").exists()
 
 
 def test_self_play_says_that_two_homes_are_too_few_to_share(config):

@@ -19,6 +19,7 @@ from loadproof.cli.options import (
     SeedOption,
     UseSamples,
     choose_device,
+    choose_tracker,
 )
 from loadproof.cli.show import bar, show_detection
 from loadproof.config import build_section
@@ -92,6 +93,6 @@ def anomaly_command(
         else:
             done = detect(
                 store, dataset, name, output_dir, config=knobs, models_root=models_root, entities=entity or (),
-                device=chosen, anew=anew, track=bar,
+                device=chosen, anew=anew, tracker=choose_tracker(knobs), track=bar,
             )  # fmt: skip
         show_detection(done)

@@ -23,9 +23,11 @@ from loadproof.cli.options import (
     ModelsRoot,
     OutputDir,
     ProcessedRoot,
+    choose_tracker,
 )
 from loadproof.cli.show import bar, console, errors, print_error, show_metrics
 from loadproof.cli.study import study_app
+from loadproof.cli.tracking import track_app
 from loadproof.config import read_config
 from loadproof.errors import LoadproofError
 from loadproof.ingestion.sources import Downloadable
@@ -44,6 +46,7 @@ app.add_typer(ingest_app, name="ingest")
 app.add_typer(feeders_app, name="feeders")
 app.add_typer(study_app, name="study")
 app.add_typer(benchmark_app, name="benchmark")
+app.add_typer(track_app, name="track")
 
 
 def main() -> None:
@@ -160,13 +163,15 @@ def run_command(
     *,
     config: Annotated[Path, typer.Option(help="The experiment's knobs.")] = Path("params.yaml"),
 ) -> None:
-    """Run one stage of the pipeline; it obeys the config file alone, never the environment.
+    """Run one stage of the pipeline; it obeys the config file; the environment says no more than where it is recorded.
 
     Example: loadproof run ingest_lcl --config params.yaml
     """
     from loadproof.runner.stages import run_stage
 
-    console.print(f"{stage}: {run_stage(stage, read_config(config), track=bar)}", soft_wrap=True)
+    knobs = read_config(config)
+    said = run_stage(stage, knobs, tracker=choose_tracker(knobs, stage=stage), track=bar)
+    console.print(f"{stage}: {said}", soft_wrap=True)
 
 
 @app.command("sample")

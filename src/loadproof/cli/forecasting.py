@@ -19,6 +19,7 @@ from loadproof.cli.options import (
     SeedOption,
     UseSamples,
     choose_device,
+    choose_tracker,
     sample_mode,
 )
 from loadproof.cli.show import bar, console, show_board, show_metrics, show_outlooks, show_readings, show_training
@@ -104,7 +105,10 @@ def train_command(
         knobs = knobs.model_copy(update={"selfplay": play})
     store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
     for name in dict.fromkeys(model or ["patchtst"]):
-        done = train(store, dataset, name, models_root, config=knobs, device=choose_device(device), anew=anew)
+        done = train(
+            store, dataset, name, models_root, config=knobs, device=choose_device(device), anew=anew,
+            tracker=choose_tracker(knobs),
+        )  # fmt: skip
         show_training(done)
 
 
@@ -160,10 +164,15 @@ def forecast_command(
         return
     from loadproof.runner.forecast import evaluate, forecast
 
-    forecast(store, dataset, models, output_dir, config=knobs, models_root=models_root, device=chosen, track=bar)
+    tracker = choose_tracker(knobs)
+    forecast(
+        store, dataset, models, output_dir, config=knobs, models_root=models_root, device=chosen, tracker=tracker,
+        track=bar,
+    )  # fmt: skip
     rows = evaluate(
-        store, dataset, output_dir, knobs=knobs.forecast, judging=knobs.evaluation, seed=knobs.seed, track=bar
-    )
+        store, dataset, output_dir, knobs=knobs.forecast, judging=knobs.evaluation, seed=knobs.seed, tracker=tracker,
+        track=bar,
+    )  # fmt: skip
     show_metrics(rows)
     if knobs.features.weather != "none":
         console.print(f"weather: {knobs.features.weather_label}", soft_wrap=True)

@@ -1,6 +1,7 @@
 """What several commands take, and which input a command reads."""
 
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
 
@@ -9,12 +10,14 @@ import typer
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SourceError
 from loadproof.schema import Dataset
+from loadproof.tracking import NO_TRACKER, MLflowTracker, Tracker
 
 __all__ = [
     "CACHE_ROOT",
     "DEFAULTS",
     "DERIVED_ROOT",
     "SAMPLES_ROOT",
+    "TRACK_ROOT",
     "ConfigOption",
     "DatasetOption",
     "Device",
@@ -31,6 +34,7 @@ __all__ = [
     "UseSamples",
     "choose_device",
     "choose_input",
+    "choose_tracker",
     "sample_mode",
 ]
 
@@ -38,6 +42,7 @@ logger = logging.getLogger("loadproof")
 
 SAMPLES_ROOT = Path("data/samples")
 CACHE_ROOT: Final = Path("data/.cache")
+TRACK_ROOT: Final = Path("data/mlflow")
 DERIVED_ROOT: Final = Path("data/derived/forecast")
 DEFAULTS: Final = ExperimentConfig()
 
@@ -99,3 +104,19 @@ def choose_device(flag: Device | None) -> str:
     if chosen not in get_args(Device):
         raise ConfigError(f"DEVICE={chosen}: is no device; set it to one of {', '.join(get_args(Device))}")
     return chosen
+
+
+def choose_tracker(knobs: ExperimentConfig, *, stage: str | None = None) -> Tracker:
+    """Return what records trainings and evaluations: MLflow where it is installed and TRACK does not say no."""
+    from loadproof.environment import read_environment
+
+    environment = read_environment()
+    if not environment.track or find_spec("mlflow") is None:
+        return NO_TRACKER
+    from loadproof.runner.provenance import code_tags, dvc_tags
+
+    tags = code_tags() | (dvc_tags(stage, Path()) if stage else {})
+    return MLflowTracker(
+        TRACK_ROOT, knobs.mlflow_experiment, server=environment.mlflow_tracking_uri_text,
+        run_name=knobs.mlflow_run_name, tags=tags,
+    )  # fmt: skip

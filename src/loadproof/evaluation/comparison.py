@@ -101,10 +101,10 @@ def _groups(ranked: Sequence[Sums]) -> list[list[Sums]]:
 
 
 def _pairs(group: Sequence[Sums], against: Sequence[str]) -> list[tuple[Sums, Sums]]:
-    """Return the best with each other model, and each other with each bar that is not the best."""
+    """Return the best with each other model, and each other with each bar, be that the best itself."""
     best, *others = group
-    bars = [sums for sums in others if sums.model in against]
-    return [(best, other) for other in others] + [(one, bar) for one in others for bar in bars if one is not bar]
+    bars = [sums for sums in (*others, best) if sums.model in against]
+    return [(best, other) for other in others] + [(one, bar) for bar in bars for one in others if one is not bar]
 
 
 def compare_models(

@@ -27,6 +27,7 @@ from loadproof.evaluation.report_chapters_scores import (
     metrics_chapter,
 )
 from loadproof.evaluation.report_html import page, tag
+from loadproof.evaluation.report_verdicts import provenance_chapter, verdicts
 from loadproof.schema import METRICS
 
 __all__ = ["ReportContent", "build_report"]
@@ -126,8 +127,11 @@ def build_report(content: ReportContent) -> str:
         if content.forecasts is not None:
             examples = _examples(content.forecasts, readings, metrics)
             beside = _beside(content.forecasts, readings, metrics, examples)
+    answers = verdicts(
+        metrics, content.alerts.facts if content.alerts else None, content.risk.ranked if content.risk else None
+    )
     chapters = [
-        summary_chapter(content.summaries, counts, year, metrics, content.provenance),
+        summary_chapter(content.summaries, counts, year, metrics, content.provenance, answers),
         ingest_chapter(content.summaries),
         coverage_chapter(days),
         typical_chapter(profiles),
@@ -139,6 +143,7 @@ def build_report(content: ReportContent) -> str:
         alerts_chapter(content.alerts),
         feeders_chapter(content.risk),
         play_chapter(content.play),
+        provenance_chapter(content.provenance),
     ]
     footer = tag("p", "Made by loadproof. This page is one file: it loads nothing and sends nothing.")
     return page("loadproof report", chapters, footer)

@@ -129,8 +129,9 @@ def summary_chapter(
     year: pl.DataFrame | None,
     metrics: pl.DataFrame,
     provenance: Mapping[str, str],
+    answers: Html = Html(),  # noqa: B008  text that nobody can change
 ) -> Chapter:
-    """Return the summary: a headline, key figures, a year at a glance, and where it all came from."""
+    """Return the summary: a headline, key figures, ``answers``, a year at a glance, and where it all came from."""
     here = _summaries_of(counts, summaries)
     entities, rows, noun, source = _size(counts, here)
     span, ranked = _span(counts, here), _best_first(metrics)
@@ -154,6 +155,7 @@ def summary_chapter(
         tag("p", stand, class_="standfirst"),
         _samples_note() if trial else Html(),
         _tiles(entities, rows, noun, source, span, here, ranked),
+        answers,
         facts([(key, value) for key, value in provenance.items()])
         if provenance
         else tag("p", "No version, seed or data hash was recorded for this page.", class_="kicker"),

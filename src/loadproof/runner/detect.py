@@ -33,6 +33,7 @@ from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
+from loadproof.tracking import NO_TRACKER, Tracker
 
 __all__ = ["Detection", "detect", "detect_day"]
 
@@ -137,7 +138,8 @@ def _tell(
 
 def detect(
     store: Store, dataset: Dataset, name: str, output_dir: Path, *, config: ExperimentConfig, models_root: Path,
-    entities: Sequence[str] = (), device: str = "cpu", anew: bool = False, track: Track = no_track,
+    entities: Sequence[str] = (), device: str = "cpu", anew: bool = False, tracker: Tracker = NO_TRACKER,
+    track: Track = no_track,
 ) -> Detection:  # fmt: skip
     """Score every day of the test block, and write the scores and the alerts.
 
@@ -154,6 +156,7 @@ def detect(
         entities: Whom to tell of; none for all. It is fitted and ranked among all in any case.
         device: ``cpu`` or ``cuda``.
         anew: Fit again, whatever stands there.
+        tracker: What records it.
         track: What shows progress.
 
     Raises:
@@ -167,19 +170,25 @@ def detect(
     blocks, folder = config.forecast, models_root / "detectors" / name
     facts = detector_facts(store, dataset, name, ground.panel, ground.surroundings, config)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder.with_name(f".{name}.lock")).acquire(timeout=0):
-            ready = None if anew else standing_detector(folder, facts, config, device)
-            ready = ready or fit_detector(ground.panel, ground.surroundings, config, facts, device)
-            found = _score(
-                ground.days(_clean(config).first, blocks.test_until), ready, _submeters(store, dataset), track
-            )
-            if ready.how == "fitted":
-                write_model(folder, StoredModel(facts, ready.detector.state()))
-    except Timeout as error:
-        raise ConfigError(f"{folder}: another process fits it now; wait for it to end") from error
-    span = (blocks.test_from, blocks.test_until)
-    return _tell(store, ground, found, ready, span, (output_dir, folder), entities)
+    params, tags = {"seed": config.seed, **facts.settings}, {"dataset": dataset, "data_sha256": facts.data_sha256}
+    with tracker.run(f"watch {name}", params=params, tags={**tags, "seed": str(config.seed)}) as run:
+        try:
+            with FileLock(folder.with_name(f".{name}.lock")).acquire(timeout=0):
+                ready = None if anew else standing_detector(folder, facts, config, device)
+                ready = ready or fit_detector(ground.panel, ground.surroundings, config, facts, device)
+                days = ground.days(_clean(config).first, blocks.test_until)
+                found = _score(days, ready, _submeters(store, dataset), track)
+                if ready.how == "fitted":
+                    write_model(folder, StoredModel(facts, ready.detector.state()))
+        except Timeout as error:
+            raise ConfigError(f"{folder}: another process fits it now; wait for it to end") from error
+        span = (blocks.test_from, blocks.test_until)
+        told = _tell(store, ground, found, ready, span, (output_dir, folder), entities)
+        run.metrics({key: value for key, value in told.rate.as_json().items() if value is not None})
+        run.tags({"how": told.how})
+        run.artifact(folder)
+        run.artifact(told.paths[2])
+    return told
 
 
 def detect_day(

@@ -1,6 +1,7 @@
 """From readings to forecast tables, and from forecast tables to metrics. Judging never meets a model."""
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from loadproof.evaluation.backtest import run_backtest
 from loadproof.evaluation.comparison import compare_models
 from loadproof.evaluation.coverage import after_gap, home_sizes, score_coverage
 from loadproof.evaluation.metrics import score_sums, seasonal_scale
+from loadproof.evaluation.plain_tables import SCORED
 from loadproof.evaluation.sums import sum_scores
 from loadproof.features.windows import Split, cut_truth
 from loadproof.forecaster import Forecast, forecast_from_table, forecast_table
@@ -23,6 +25,7 @@ from loadproof.runner.train import fit_or_read
 from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
+from loadproof.tracking import NO_TRACKER, Tracker
 
 __all__ = ["ForecastReport", "evaluate", "forecast"]
 
@@ -54,6 +57,7 @@ def forecast(
     config: ExperimentConfig,
     models_root: Path,
     device: str = "cpu",
+    tracker: Tracker = NO_TRACKER,
     track: Track = no_track,
 ) -> ForecastReport:
     """Backtest models day-ahead over the test block and write a forecast table each, and ``run.json``.
@@ -76,12 +80,12 @@ def forecast(
         "weather": config.features.weather_label,
         "seed": config.seed,
         "loadproof_version": __version__,
-        "processed_root": str(store.root),
+        "processed_root": os.path.relpath(store.root, output_dir.resolve()),
         **data_facts(store, dataset, with_weather=surroundings.weather is not None),
     }
     earlier = _join_run(store, output_dir, identity)
     for name in track(models, "forecasting", len(models)):
-        judged = _forecast_of(store, dataset, name, models_root, split, surroundings, config, device)
+        judged = _forecast_of(store, dataset, name, models_root, split, surroundings, config, device, tracker)
         table = forecast_table(name, judged, split.test.inputs)
         store.write_forecasts(output_dir / "forecasts" / f"{name}.parquet", table)
     report = ForecastReport(
@@ -99,14 +103,15 @@ def forecast(
 
 def _forecast_of(
     store: Store, dataset: Dataset, name: str, models_root: Path, split: Split, surroundings: Surroundings,
-    config: ExperimentConfig, device: str,
+    config: ExperimentConfig, device: str, tracker: Tracker,
 ) -> Forecast:  # fmt: skip
     """Return one model's forecast of the test block."""
     if name in AT_ONCE:
         return run_backtest(builder_of(name)(config), split, rng=rng_for(config.seed, f"forecast/{name}")).forecast
     fitted = fit_or_read(
-        store, dataset, name, models_root, split=split, surroundings=surroundings, config=config, device=device
-    )
+        store, dataset, name, models_root, split=split, surroundings=surroundings, config=config, device=device,
+        tracker=tracker,
+    )  # fmt: skip
     # An adaptive calibration follows the truths of earlier windows as they are published, and no others.
     return fitted.calibration.apply(
         fitted.forecaster.predict(split.test.inputs), split.test.inputs, split.test.truth_kwh
@@ -115,13 +120,27 @@ def _forecast_of(
 
 def evaluate(
     store: Store, dataset: Dataset, output_dir: Path, *, knobs: ForecastConfig, judging: EvaluationConfig, seed: int,
+    runs: Sequence[Path] = (), bars: Sequence[str] = (PersistenceEnsemble.name,), tracker: Tracker = NO_TRACKER,
     track: Track = no_track,
 ) -> Sequence[dict[str, Any]]:  # fmt: skip
-    """Judge every forecast table below ``output_dir`` and write the metrics; return the overall rows."""
+    """Judge every forecast table of some runs and write the metrics; return the overall rows.
+
+    Args:
+        store: Where the truth is.
+        dataset: Whose readings.
+        output_dir: The metrics go here.
+        knobs: What was forecast.
+        judging: How sure the figures shall be.
+        seed: Of the resamples.
+        runs: Folders of :func:`forecast`, of the same data and knobs; ``output_dir`` alone by default.
+        bars: Models that each other is compared with.
+        tracker: What records the figures.
+        track: What shows progress.
+    """
     panel = read_all(store, dataset)
     scales = seasonal_scale(panel, until=knobs.valid_from)
     sizes = home_sizes(panel, until=knobs.valid_from, edges_from=panel.entities)
-    tables = store.forecast_tables(output_dir / "forecasts")
+    tables = [table for run in runs or (output_dir,) for table in store.forecast_tables(run / "forecasts")]
     judged, overall = [], []
     for table in track(tables, "judging", len(tables)):
         rows = forecast_from_table(table())
@@ -138,9 +157,15 @@ def evaluate(
         # What is over all times and homes stands in the sums' metrics already, but for the count of homes.
         judged.append(held.filter((held["slice"] != "all") | held["metric"].str.starts_with("homes_within")))
     if overall:
-        bar, rng = [PersistenceEnsemble.name], rng_for(seed, "compare")
-        judged.append(compare_models(overall, dataset=dataset, against=bar, draws=judging.bootstrap_draws, rng=rng))
-    return store.write_metrics(output_dir, judged)
+        rng = rng_for(seed, "compare")
+        judged.append(compare_models(overall, dataset=dataset, against=bars, draws=judging.bootstrap_draws, rng=rng))
+    told = store.write_metrics(output_dir, judged)
+    params = {"seed": seed, "forecast": knobs.model_dump(mode="json"), "evaluation": judging.model_dump(mode="json")}
+    tags = {"dataset": dataset, "data_sha256": data_facts(store, dataset)["data_sha256"], "seed": str(seed)}
+    with tracker.run("evaluate", params=params, tags=tags) as run:
+        run.metrics({f"{row['subject']}.{row['metric']}": row["value"] for row in told if row["metric"] in SCORED})
+        run.artifact(output_dir / "metrics.csv")
+    return told
 
 
 def _join_run(store: Store, output_dir: Path, identity: dict[str, Any]) -> list[str]:

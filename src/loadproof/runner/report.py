@@ -1,6 +1,7 @@
 """From the tables of one run to the page that a person reads."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -34,34 +35,41 @@ _SHOWN = {
 
 def report(
     store: Store, dataset: Dataset, output_dir: Path, path: Path, *, risk_dir: Path | None = None,
-    models_root: Path | None = None,
+    models_root: Path | None = None, runs: Sequence[Path] = (),
 ) -> Path:  # fmt: skip
     """Write the report on whatever of the run is there; what is not says so in its chapter. Return ``path``.
 
-    ``risk_dir`` is the folder of a run of ``feeders risk``; ``feeders`` in ``output_dir`` by default. ``models_root``
-    is where a training by self-play left its curve and its pictures.
+    Args:
+        store: Where the readings are.
+        dataset: What the report is about.
+        output_dir: Where the metrics are.
+        path: The page.
+        risk_dir: The folder of a run of ``feeders risk``; ``feeders`` in the first of the runs by default.
+        models_root: Where a training by self-play left its curve and its pictures.
+        runs: Folders with forecasts and alerts, of the same data and knobs; ``output_dir`` alone by default.
     """
+    runs = runs or (output_dir,)
     found = {name: store.read_summary(name) for name in (dataset, *get_args(Dataset))}
-    run = store.read_json(output_dir / "run.json") or {}
+    run = store.read_json(runs[0] / "run.json") or {}
     if not any(found.values()) and not run:
         raise SchemaError(f"{store.root} and {output_dir}: hold nothing to report on; run 'loadproof ingest' first")
     content = ReportContent(
         summaries=[summary for summary in found.values() if summary],
         readings=store.scan_readings(dataset) if found[dataset] else None,
-        forecasts=store.scan_forecasts(output_dir / "forecasts"),
+        forecasts=store.scan_forecasts(*(run / "forecasts" for run in runs)),
         metrics=store.read_metrics(output_dir),
-        alerts=_alerts(store, dataset, output_dir) if found[dataset] else None,
+        alerts=_alerts(store, dataset, runs) if found[dataset] else None,
         provenance={label: str(run[key]) for key, label in _SHOWN.items() if key in run},
-        risk=_risk(store, risk_dir or output_dir / "feeders"),
+        risk=_risk(store, risk_dir or runs[0] / "feeders"),
         play=_play(store, dataset, models_root),
     )
     store.write_text(path, build_report(content))
     return path
 
 
-def _alerts(store: Store, dataset: Dataset, output_dir: Path) -> Alerts | None:
+def _alerts(store: Store, dataset: Dataset, runs: Sequence[Path]) -> Alerts | None:
     """Return the alerts of the ensemble, else of another detector, that are of the readings as they stand."""
-    told = store.read_alerts(output_dir)
+    told = {name: of for run in runs for name, of in store.read_alerts(run).items()}
     digest = data_facts(store, dataset)["data_sha256"]
     for name in [name for name, (_, facts) in told.items() if facts.get("dataset") != dataset]:
         del told[name]

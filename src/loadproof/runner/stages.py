@@ -2,25 +2,36 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.lcl import LCLIngestor
 from loadproof.ingestion.ukdale import UKDALEIngestor
+from loadproof.runner.detect import detect
+from loadproof.runner.evaluate import evaluate_runs
 from loadproof.runner.features import write_features
-from loadproof.runner.forecast import evaluate, forecast
-from loadproof.runner.forecasters import FORECASTERS
+from loadproof.runner.feeders_risk import RiskAsked, risk
+from loadproof.runner.forecast import forecast
 from loadproof.runner.ingest import ingest
 from loadproof.runner.ingest_report import IngestReport
-from loadproof.runner.report import report
+from loadproof.runner.poster import write_poster
 from loadproof.runner.ssen import Remote, ingest_ssen
 from loadproof.runner.track import Track, no_track
 from loadproof.runner.weather import ingest_weather
 from loadproof.store import Store
+from loadproof.tracking import NO_TRACKER, Tracker
 
 __all__ = ["STAGES", "StageName", "run_stage"]
+
+
+class At(NamedTuple):
+    """What a stage shows itself by and is recorded by."""
+
+    track: Track = no_track
+    tracker: Tracker = NO_TRACKER
+
 
 StageName = Literal[
     "ingest_lcl",
@@ -31,6 +42,7 @@ StageName = Literal[
     "train_custom",
     "train_selfplay",
     "evaluate_models",
+    "poster_numbers",
 ]
 
 CUSTOM: Final = ("patchtst",)
@@ -38,73 +50,94 @@ CUSTOM: Final = ("patchtst",)
 
 PLAYED: Final = ("selfplay",)
 
+RUNS: Final = ("baselines", "custom", "selfplay")
+"""A folder of ``derived_root`` for what each training stage leaves."""
 
-def ingest_lcl(config: ExperimentConfig, track: Track) -> str:
+
+def ingest_lcl(config: ExperimentConfig, at: At) -> str:
     """Low Carbon London into the store."""
-    return _ingest(LCLIngestor(config.data.input_root, ts_convention=config.data.ts_convention), config, track)
+    return _ingest(LCLIngestor(config.data.input_root, ts_convention=config.data.ts_convention), config, at)
 
 
-def ingest_ukdale(config: ExperimentConfig, track: Track) -> str:
+def ingest_ukdale(config: ExperimentConfig, at: At) -> str:
     """UK-DALE into the store."""
-    return _ingest(UKDALEIngestor(config.data.input_root), config, track)
+    return _ingest(UKDALEIngestor(config.data.input_root), config, at)
 
 
-def ingest_ssen_files(config: ExperimentConfig, track: Track) -> str:
+def ingest_ssen_files(config: ExperimentConfig, at: At) -> str:
     """SSEN's files into the store, and the network table."""
     data = config.data
     done = ingest_ssen(
         data.input_root, Store(data.processed_root), source="files", remote=Remote(Path("data/.cache")), api_key=None,
-        mode=config.data.input_kind, max_rejected_share=data.max_rejected_share, strict=True, track=track,
+        mode=config.data.input_kind, max_rejected_share=data.max_rejected_share, strict=True, track=at.track,
     )  # fmt: skip
     return _say(done)
 
 
-def feature_engineering(config: ExperimentConfig, track: Track) -> str:
-    """The feature table of Low Carbon London, and the weather if the features want it."""
+def feature_engineering(config: ExperimentConfig, at: At) -> str:
+    """The weather table, and the feature table of Low Carbon London."""
     store, data = Store(config.data.processed_root), config.data
-    if config.features.weather != "none":
-        ingest_weather(
-            data.input_root, store, mode=data.input_kind, max_rejected_share=data.max_rejected_share, strict=True,
-            track=track,
-        )  # fmt: skip
+    ingest_weather(
+        data.input_root, store, mode=data.input_kind, max_rejected_share=data.max_rejected_share, strict=True,
+        track=at.track,
+    )  # fmt: skip
     done = write_features(store, "lcl", config=config)
     return f"{done.rows:,} rows of {len(done.names)} features in {done.folder}"
 
 
-def train_baselines(config: ExperimentConfig, track: Track) -> str:
-    """Every baseline's forecast table, and the folders of those that learn."""
-    return _train([name for name in FORECASTERS if name not in (*CUSTOM, *PLAYED)], config, track)
+def train_baselines(config: ExperimentConfig, at: At) -> str:
+    """Every baseline's forecast table, the baseline detectors' scores and alerts, and the feeders' risk."""
+    knobs = config.pipeline
+    said = _train(knobs.baselines, knobs.baseline_detectors, "baselines", config, at)
+    asked = RiskAsked(None, config.forecast.horizon_steps, usual=knobs.usual_rating)
+    folder = config.data.derived_root / "baselines" / "feeders"
+    found = risk(Store(config.data.processed_root), "lcl", folder, config=config, asked=asked)
+    return f"{said}, {found.feeders} feeders held against {knobs.usual_rating}"
 
 
-def train_custom(config: ExperimentConfig, track: Track) -> str:
-    """The same of the models of our own."""
-    return _train(CUSTOM, config, track)
+def train_custom(config: ExperimentConfig, at: At) -> str:
+    """The same of the models of our own: the network that forecasts and the one that watches."""
+    return _train(CUSTOM, config.pipeline.custom_detectors, "custom", config, at)
 
 
-def train_selfplay(config: ExperimentConfig, track: Track) -> str:
+def train_selfplay(config: ExperimentConfig, at: At) -> str:
     """The same of the model that plays; it shares its homes with a reference, and so needs four."""
-    return _train(PLAYED, config, track)
+    return _train(PLAYED, (), "selfplay", config, at)
 
 
-def _train(models: Sequence[str], config: ExperimentConfig, track: Track) -> str:
-    done = forecast(
-        Store(config.data.processed_root), "lcl", [name for name in models if name in FORECASTERS],
-        config.data.derived_root, config=config, models_root=config.data.derived_root / "models", track=track,
-    )  # fmt: skip
-    return f"{len(done.models)} models, {done.test_windows:,} windows each"
+def _train(models: Sequence[str], detectors: Sequence[str], run: str, config: ExperimentConfig, at: At) -> str:
+    """Leave forecasts, scores, alerts and models in the run's own folder, so that a stage writes nothing of another."""
+    store, folder = Store(config.data.processed_root), config.data.derived_root / run
+    done = forecast(store, "lcl", models, folder, config=config, models_root=folder / "models", **at._asdict())
+    for name in detectors:
+        detect(store, "lcl", name, folder, config=config, models_root=folder / "models", **at._asdict())
+    said = f"{len(done.models)} models, {done.test_windows:,} windows each"
+    return f"{said}, {len(detectors)} detectors" if detectors else said
 
 
-def evaluate_models(config: ExperimentConfig, track: Track) -> str:
-    """Metrics of every forecast table, and the report."""
-    store, derived = Store(config.data.processed_root), config.data.derived_root
-    evaluate(store, "lcl", derived, knobs=config.forecast, judging=config.evaluation, seed=config.seed, track=track)
-    return str(report(store, "lcl", derived, derived / "report.html"))
+def evaluate_models(config: ExperimentConfig, at: At) -> str:
+    """Metrics of every forecast table, all alerts, and the report; no model is read."""
+    derived = config.data.derived_root
+    runs = [derived / name for name in RUNS]
+    return str(
+        evaluate_runs(
+            Store(config.data.processed_root), "lcl", runs, derived / "evaluation", config, at.tracker, at.track
+        )
+    )
 
 
-def _ingest(ingestor: BaseIngestor, config: ExperimentConfig, track: Track) -> str:
+def poster_numbers(config: ExperimentConfig, at: At) -> str:
+    """The poster's numbers out of the metrics, as JSON, CSV and Markdown."""
+    del at
+    derived = config.data.derived_root
+    done = write_poster(Store(config.data.processed_root), derived / "evaluation", derived / "poster")
+    return f"{len(done)} numbers in {derived / 'poster'}"
+
+
+def _ingest(ingestor: BaseIngestor, config: ExperimentConfig, at: At) -> str:
     store, share = Store(config.data.processed_root), config.data.max_rejected_share
     return _say(
-        ingest(ingestor, store, mode=config.data.input_kind, max_rejected_share=share, strict=True, track=track)
+        ingest(ingestor, store, mode=config.data.input_kind, max_rejected_share=share, strict=True, track=at.track)
     )
 
 
@@ -112,7 +145,7 @@ def _say(done: IngestReport) -> str:
     return f"{done.rows_written:,} readings of {done.entities} entities, {done.rows_rejected} rows set aside"
 
 
-STAGES: Final[dict[StageName, Callable[[ExperimentConfig, Track], str]]] = {
+STAGES: Final[dict[StageName, Callable[[ExperimentConfig, At], str]]] = {
     "ingest_lcl": ingest_lcl,
     "ingest_ukdale": ingest_ukdale,
     "ingest_ssen": ingest_ssen_files,
@@ -121,16 +154,17 @@ STAGES: Final[dict[StageName, Callable[[ExperimentConfig, Track], str]]] = {
     "train_custom": train_custom,
     "train_selfplay": train_selfplay,
     "evaluate_models": evaluate_models,
+    "poster_numbers": poster_numbers,
 }
 
 
-def run_stage(name: str, config: ExperimentConfig, *, track: Track = no_track) -> str:
-    """Run one stage and return what it did, in a sentence.
+def run_stage(name: str, config: ExperimentConfig, *, tracker: Tracker = NO_TRACKER, track: Track = no_track) -> str:
+    """Run one stage, record its trainings and its judging, and return what it did, in a sentence.
 
     Raises:
         ConfigError: If there is no such stage.
     """
     for stage in get_args(StageName):
         if stage == name:
-            return STAGES[stage](config, track)
+            return STAGES[stage](config, At(track, tracker))
     raise ConfigError(f"no stage is called {name!r}; there are: {', '.join(STAGES)}")

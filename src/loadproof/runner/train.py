@@ -20,6 +20,7 @@ from loadproof.runner.forecasters import AT_ONCE, builder_of
 from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
+from loadproof.tracking import NO_TRACKER, Run, Tracker
 
 __all__ = ["Fitted", "TrainReport", "facts_of", "fit_or_read", "restored", "train"]
 
@@ -97,7 +98,7 @@ def _standing(folder: Path) -> StoredModel | None:
 
 def fit_or_read(
     store: Store, dataset: Dataset, model: str, models_root: Path, *, split: Split, surroundings: Surroundings,
-    config: ExperimentConfig, device: str = "cpu", anew: bool = False,
+    config: ExperimentConfig, device: str = "cpu", anew: bool = False, tracker: Tracker = NO_TRACKER,
 ) -> Fitted:  # fmt: skip
     """Return the model of these blocks: read from its folder where it is of the same facts, else trained and kept."""
     if config.calibration.kind != "none" and not len(split.valid):
@@ -115,9 +116,24 @@ def fit_or_read(
             if old is not None and old.facts == facts:
                 logger.info("%s: is of the same data and knobs already, and kept", folder)
                 return Fitted(*restored(old, folder, config, device), TrainReport(model, folder, "kept", facts, None))
-            return _fit(store, folder, facts, split, config, device, old)
+            params = {"seed": config.seed, **facts.settings}
+            tags = {"dataset": dataset, "data_sha256": facts.data_sha256, "seed": str(config.seed)}
+            with tracker.run(f"train {model}", params=params, tags=tags) as run:
+                fitted = _fit(store, folder, facts, split, config, device, old)
+                _record(run, fitted.report)
+            return fitted
     except Timeout as error:
         raise ConfigError(f"{folder}: another process trains it now; wait for it to end") from error
+
+
+def _record(run: Run, done: TrainReport) -> None:
+    """Record how a training went, and the model that it left."""
+    if done.fit is not None:
+        run.metrics({"train_windows": done.fit.train_windows, "valid_windows": done.fit.valid_windows})
+        run.curve(done.fit.records)
+    run.tags({"how": done.how})
+    run.artifact(done.folder)
+    run.artifact(done.folder.with_name(f"{done.folder.name}.fit.json"))
 
 
 def restored(
@@ -177,7 +193,7 @@ def _checkpoint_dir(folder: Path, facts: ModelFacts, start: ModelFacts | None) -
 
 def train(
     store: Store, dataset: Dataset, model: str, models_root: Path, *, config: ExperimentConfig, device: str = "cpu",
-    anew: bool = False,
+    anew: bool = False, tracker: Tracker = NO_TRACKER,
 ) -> TrainReport:  # fmt: skip
     """Train a model on the blocks before ``test_from`` and keep it as ``models_root/<model>``.
 
@@ -192,6 +208,7 @@ def train(
         config: All knobs.
         device: ``cpu`` or ``cuda``.
         anew: Start from nothing, whatever is there.
+        tracker: What records the training; a model that is kept is none.
 
     Raises:
         ConfigError: If there is no such model, it learns nothing, the blocks are outside the data, the validation block
@@ -204,5 +221,5 @@ def train(
     split = cut_blocks(read_all(store, dataset), config.forecast, surroundings, to_judge=False).split
     return fit_or_read(
         store, dataset, model, models_root, split=split, surroundings=surroundings, config=config, device=device,
-        anew=anew,
+        anew=anew, tracker=tracker,
     ).report  # fmt: skip
