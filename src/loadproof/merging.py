@@ -23,7 +23,7 @@ from loadproof.store import ROWS_PER_GROUP, naming
 __all__ = ["MergedMonth", "MonthJob", "merge_month", "read_month"]
 
 ROWS_PER_FILE: Final = 1_250_000
-"""One file of a month: two to ten MB at rest; with facts of its own in each row, some 600 MB while it is sorted."""
+"""One file of a month: two to ten MB at rest; with facts of its own in each row, some 400 MB while it is sorted."""
 
 # What is left of a row set aside at the merge; a row that came from no file now is told by its values.
 _LATE: Final = (

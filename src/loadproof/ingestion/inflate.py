@@ -1,7 +1,6 @@
-"""A deflated ZIP member as a stream, inflated by ISA-L, which is faster than zlib.
+"""A deflated or stored ZIP member as a stream, inflated by ISA-L, which is faster than zlib.
 
-What ``zipfile`` promises holds here too: no byte beyond
-the size that the directory states, and a checksum at the end.
+What ``zipfile`` promises holds here too: no byte beyond the size that the directory states, and a checksum at the end.
 """
 
 import io
