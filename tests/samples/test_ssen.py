@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from loadproof.ingestion.ssen import SSENIngestor
+from loadproof.parts import whole_extras
 from loadproof.samples.ssen_network import FEEDERS
 
 TOTAL = "total_consumption_active_import"
@@ -123,7 +124,9 @@ def test_three_half_hours_of_one_feeder_are_absent_and_none_is_zero(ingested):
 
 def test_homes_average_like_london_s_in_february_and_large_feeders_are_smoother(ingested):
     readings, _ = ingested
-    devices = readings["extras"].map_elements(lambda extras: json.loads(extras)["device_count"], return_dtype=pl.Int64)
+    devices = whole_extras(readings).map_elements(
+        lambda extras: json.loads(extras)["device_count"], return_dtype=pl.Int64
+    )
     per_home = (readings["energy_kwh"] / devices).alias("kwh")
     assert 0.15 < per_home.mean() < 0.45
     spread = (
