@@ -36,6 +36,11 @@ def test_the_committed_params_are_valid_and_name_every_section():
     assert set(re.findall(r"^(\w+):", text, re.MULTILINE)) == set(ExperimentConfig.model_fields)
 
 
+def test_the_committed_params_hold_no_date_without_quotes_for_dvc_knows_none():
+    lines = (ROOT / "params.yaml").read_text().splitlines()
+    assert [line for line in lines if re.search(r"[:\[,] *\d{4}-\d{2}-\d{2}", line)] == []
+
+
 def test_no_file_is_a_grab_bag_and_none_catches_everything():
     for path in MODULES:
         assert path.stem not in {"utils", "helpers", "common", "misc"}
