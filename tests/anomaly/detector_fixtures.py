@@ -35,7 +35,7 @@ def ridge_residual():
 
 def small_ensemble():
     kinds = ("meter_dropout", "unit_slip", "reversed_ct")
-    members = PhysicalDetector(), SeasonalZScoreDetector(), SubPCADetector()
+    members = SubPCADetector(), PhysicalDetector(), SeasonalZScoreDetector()  # in no order of names
     return EnsembleDetector(members, faults={kind: FAULTS[kind] for kind in kinds})
 
 

@@ -6,7 +6,7 @@ from loadproof.anomaly.ensemble import EnsembleDetector, _calm_windows
 from loadproof.anomaly.injection import FAULTS
 from loadproof.anomaly.physical import PhysicalDetector
 from loadproof.anomaly.seasonal import SeasonalZScoreDetector
-from loadproof.errors import ConfigError
+from loadproof.errors import ConfigError, SchemaError
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def test_no_weight_is_negative_and_some_are_above_0(ensemble):
     found = [weight for member in ensemble.weights().values() for weight in member.values()]
     assert min(found) >= 0
     assert max(found) > 0
-    assert list(ensemble.weights()) == ["physical", "seasonal_zscore", "sub_pca"]
+    assert list(ensemble.weights()) == ["sub_pca", "physical", "seasonal_zscore"]
 
 
 def test_without_a_kind_the_weights_are_those_of_an_ensemble_that_never_met_it():
@@ -71,3 +71,9 @@ def test_of_ten_homes_the_loudest_is_not_taken_for_clean_and_of_three_none_is_le
     calm = _calm_windows(views, np.repeat([f"h{n}" for n in range(10)], 3))
     assert np.flatnonzero(~calm).tolist() == [12, 13, 14]
     assert _calm_windows(views[:9], np.repeat(["a", "b", "c"], 3)).all()
+
+
+def test_the_state_of_the_same_members_in_another_order_is_refused(ensemble):
+    other = EnsembleDetector(ensemble.members[::-1], faults=ensemble.faults)
+    with pytest.raises(SchemaError, match="not of these members; train ensemble again"):
+        other.restore(ensemble.state())

@@ -56,7 +56,9 @@ def test_a_state_that_went_through_files_scores_the_same(name, gappy):
     state = ready(name).state()
     arrays = load(save({key: np.ascontiguousarray(value) for key, value in state.arrays.items()}))
     again = DETECTORS[name]()
-    again.restore(ModelState(json.loads(json.dumps(state.knobs, allow_nan=False)), arrays, dict(state.texts)))
+    again.restore(
+        ModelState(json.loads(json.dumps(state.knobs, sort_keys=True, allow_nan=False)), arrays, dict(state.texts))
+    )
     np.testing.assert_array_equal(again.score(gappy).score, ready(name).score(gappy).score)
 
 

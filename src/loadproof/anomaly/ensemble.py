@@ -191,7 +191,9 @@ class EnsembleDetector(Detector):
             "scales": np.stack([scale.knots for scale in learned.scales]),
             "weights": np.stack([learned.weights[kind] for kind in kinds]),
         }
-        knobs = {"kinds": kinds, "odd": [learned.odd[kind] for kind in kinds], "left_out": self.left_out}
+        names = [member.name for member in self.members]
+        odd = [learned.odd[kind] for kind in kinds]
+        knobs = {"members": names, "kinds": kinds, "odd": odd, "left_out": self.left_out}
         return bundle({member.name: member.state() for member in self.members}, ModelState(knobs, arrays, {}))
 
     def restore(self, state: ModelState) -> None:
@@ -200,8 +202,8 @@ class EnsembleDetector(Detector):
         Raises:
             SchemaError: When the state is another detector's, or of other members.
         """
-        parts = unbundle(state)
-        if list(parts) != [member.name for member in self.members]:
+        parts, names = unbundle(state), [member.name for member in self.members]
+        if state.knobs.get("members") != names or set(parts) != set(names):  # files keep the parts in any order
             raise SchemaError(
                 f"the state is of {', '.join(parts)[:100]}, not of these members; train {self.name} again"
             )
