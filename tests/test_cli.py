@@ -134,6 +134,14 @@ def test_what_cannot_be_done_says_why_and_what_to_do(at_home, words, message):
         invoke(*words)
 
 
+@pytest.mark.parametrize(("track", "why"), [("false", "nothing is recorded here"), ("true", "no server is named")])
+def test_a_sync_without_a_record_or_a_server_says_what_to_set(at_home, monkeypatch, track, why):
+    pytest.importorskip("mlflow", reason="mlflow is not installed")
+    monkeypatch.setenv("TRACK", track)
+    with pytest.raises(cli.LoadproofError, match=why):
+        invoke("track", "sync")
+
+
 def test_blocks_outside_the_data_are_refused_with_the_span(at_home, lcl_root):
     invoke("ingest", "lcl", "--no-use-samples", "--input-root", lcl_root([lcl_line()]))
     with pytest.raises(cli.LoadproofError, match="readings begin on 2013-01-01: set the blocks inside the data"):

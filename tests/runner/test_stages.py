@@ -1,4 +1,5 @@
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,7 @@ from loadproof.runner.forecast import forecast
 from loadproof.runner.forecasters import FORECASTERS
 from loadproof.runner.stages import CUSTOM, PLAYED, run_stage
 from loadproof.store import Store
+from loadproof.tracking import NoTracker
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 
@@ -70,16 +72,36 @@ def test_features_that_want_weather_are_refused_where_none_was_ingested(config, 
         write_features(make_store(tmp_path, homes=1, days=20), "lcl", config=wants)
 
 
+class Recorder(NoTracker):
+    """Remembers what was opened."""
+
+    def __init__(self):
+        self.opened, self.said = {}, {}
+
+    @contextmanager
+    def run(self, name, *, params, tags):
+        self.opened[name] = (params, tags)
+        yield self
+
+    def metrics(self, values, *, step=0):
+        self.said.setdefault(list(self.opened)[-1], {}).update(values)
+
+
 @pytest.fixture(scope="module")
-def judged(config):
+def recorder():
+    return Recorder()
+
+
+@pytest.fixture(scope="module")
+def judged(config, recorder):
     """What the stages from training to judging said; a naive model stands in for self-play, which wants four homes."""
-    said = {name: run_stage(name, config) for name in ("train_baselines", "train_custom")}
+    said = {name: run_stage(name, config, tracker=recorder) for name in ("train_baselines", "train_custom")}
     derived = config.data.derived_root
     forecast(
         Store(config.data.processed_root), "lcl", ["seasonal_naive_week"], derived / "selfplay", config=config,
         models_root=derived / "selfplay" / "models",
     )  # fmt: skip
-    return said | {"evaluate_models": run_stage("evaluate_models", config)}
+    return said | {"evaluate_models": run_stage("evaluate_models", config, tracker=recorder)}
 
 
 def test_each_training_stage_leaves_a_folder_of_its_own(config, judged):
@@ -123,6 +145,17 @@ def test_alerts_of_all_detectors_stand_in_one_table_and_their_rates_in_another(c
     assert alarms["subject"].to_list() == ["autoencoder", "physical"]
     told = json.loads((config.data.derived_root / "baselines" / "alerts" / "physical.json").read_text())
     assert alarms.filter(subject="physical")["value"].item() == told["rate"]["per_week"]
+
+
+def test_each_training_watch_and_evaluation_is_a_run_with_its_knobs_seed_and_hash(config, judged, recorder):
+    names = ["train ridge", "train lightgbm", "watch physical", "train patchtst", "watch autoencoder", "evaluate"]
+    assert list(recorder.opened) == names
+    params, tags = recorder.opened["train patchtst"]
+    assert params["patchtst"]["width"] == 8
+    assert (tags["dataset"], tags["seed"], len(tags["data_sha256"])) == ("lcl", "2013", 64)
+    assert recorder.said["train ridge"]["train_windows"] > 0
+    assert recorder.said["evaluate"]["patchtst.crps"] > 0
+    assert recorder.said["watch physical"]["homes"] == 2
 
 
 def test_runs_of_other_knobs_are_not_judged_together(config, judged):
