@@ -4,10 +4,9 @@ python benchmarks/ingest.py --parts 12 --runs 5 --json docs/results/ingest_lcl.j
 python benchmarks/ingest.py --parts 168 --runs 1 --json docs/results/ingest_lcl_full.json
 python benchmarks/ssen.py --runs 1 --json docs/results/ingest_ssen.json
 python benchmarks/anomaly.py --processed-root data/processed --json docs/results/anomaly_speed.json
-python benchmarks/anomaly.py --processed-root data/processed --job physical+sub_pca+autoencoder
 python docs/make_benchmarks.py
 
-The line "alone on the machine" of anomaly_speed.json is what the one with --job printed.
+Each job of anomaly_speed.json may as well be run by itself, with --job.
 """
 
 import json
