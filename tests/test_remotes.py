@@ -127,6 +127,7 @@ def test_s3_gives_back_the_bytes_that_were_pushed_and_git_sees_no_key(project, t
         assert_holds(
             {item["Key"]: s3.get_object(Bucket="shared", Key=item["Key"])["Body"].read() for item in listed}, pushed
         )
+        s3.close()
     finally:
         stop(process)
     git(project, "add", "--all")
@@ -152,10 +153,12 @@ def test_azure_gives_back_the_bytes_that_were_pushed_and_nothing_here_holds_the_
             f"DefaultEndpointsProtocol=http;AccountName=devlab;AccountKey={key};"
             f"BlobEndpoint=http://127.0.0.1:{port}/devlab;"
         )
-        container = blob.BlobServiceClient.from_connection_string(said).create_container("shared")
+        service = blob.BlobServiceClient.from_connection_string(said)
+        container = service.create_container("shared")
         pushed = push_wipe_pull(project, block("Azure", CONTAINER="shared"), AZURE_STORAGE_CONNECTION_STRING=said)
         names = [item.name for item in container.list_blobs()]
         assert_holds({name: container.download_blob(name).readall() for name in names}, pushed)
+        service.close()
     finally:
         stop(process)
     written = [path for path in project.rglob("*") if path.is_file()]
