@@ -9,7 +9,7 @@ from loadproof.runner.detectors import DETECTORS
 
 KNOBS = """
 forecast: {valid_from: 2013-02-20, test_from: 2013-03-13, test_until: 2013-03-20}
-anomaly: {alerts_per_week: 1}
+anomaly: {alerts_per_week: 1, clean_days: 28, rule_days: 14}
 evaluation: {bootstrap_draws: 100}
 """
 
@@ -59,7 +59,7 @@ def test_the_rate_on_the_command_line_wins_over_the_config(at_home):
         ),
         (["--alerts-per-week", "0"], "alerts_per_week: Input should be greater than 0; mend that option"),
         (["--entity", "lcl:MAC000099"], "lcl:MAC000099: the store has no reading of it, but of 3 others"),
-        ([], "no day to learn from between the readings' first weeks .* set the blocks inside the data"),
+        ([], "no day to learn from between the readings' first weeks .* set test_from inside the data"),
     ],
 )
 def test_what_cannot_be_done_says_why_and_what_to_do(at_home, words, message):
