@@ -114,7 +114,7 @@ def assert_holds(objects, pushed):
 def test_s3_gives_back_the_bytes_that_were_pushed_and_git_sees_no_key(project, tmp_path):
     boto3 = pytest.importorskip("boto3", reason="boto3 is not installed")
     pytest.importorskip("moto", reason="moto is not installed")
-    port, key, secret = free_port(), "AKIATEST", secrets.token_urlsafe(24)
+    port, key, secret = free_port(), "AKIATEST", secrets.token_hex(24)  # no dash, which would be read as an option
     words = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", port]
     process = start(words, port, tmp_path / "log")
     try:
