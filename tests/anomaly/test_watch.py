@@ -11,7 +11,7 @@ from tests.anomaly.tiny_detector import TinyDetector
 from loadproof.anomaly import sweep
 from loadproof.anomaly.following import CleanHistory
 from loadproof.anomaly.sweep import Sweep, join_scores
-from loadproof.anomaly.watch import achieved_rate, count_kinds, watch, worst_alerts
+from loadproof.anomaly.watch import achieved_rate, alerts_to_show, count_kinds, watch, worst_alerts
 from loadproof.errors import ConfigError
 from loadproof.schema import ALERTS, SCORES
 
@@ -100,3 +100,21 @@ def test_the_gravest_are_one_a_home_and_of_equals_the_one_furthest_outside_its_b
         start_utc=pl.lit(dt.datetime(2013, 1, 1, tzinfo=dt.UTC)), expected_low_kwh=0.5, expected_high_kwh=1.0
     )
     assert [(row["entity_id"], row["energy_kwh"]) for row in worst_alerts(alerts)] == [("b", 4.0), ("a", 2.0)]
+
+
+def test_the_report_pictures_every_alert_of_its_homes_each_home_s_gravest_first_and_the_longest_gap_last():
+    start = dt.datetime(2013, 5, 1, tzinfo=dt.UTC)
+    rows = [("a", 3.0, "spike", 1), ("a", 5.0, "spike", 2), ("b", 4.0, "drift", 3), ("a", None, "missing", 4),
+            ("b", None, "missing", 6), ("c", 1.0, "spike", 7)]  # fmt: skip
+    alerts = pl.DataFrame(
+        [(who, start + dt.timedelta(days=day), start + dt.timedelta(days=day, hours=day), kind, severity, 1.0, 0.1, 0.2)
+         for who, severity, kind, day in rows],
+        schema={"entity_id": pl.String, "start_utc": pl.Datetime("us", "UTC"), "end_utc": pl.Datetime("us", "UTC"),
+                "kind": pl.String, "severity": pl.Float64, "energy_kwh": pl.Float64, "expected_low_kwh": pl.Float64,
+                "expected_high_kwh": pl.Float64},
+        orient="row",
+    )  # fmt: skip
+    told = [(alert["entity_id"], alert["severity"]) for alert in alerts_to_show(alerts, homes=2)]
+    assert told == [("a", 5.0), ("b", 4.0), ("a", 3.0), ("b", None)]
+    assert len(alerts_to_show(alerts, homes=3)) == 5
+    assert [alert["severity"] for alert in alerts_to_show(alerts, homes=2, most=3)] == [5.0, 4.0, None]

@@ -92,24 +92,34 @@ def count_kinds(alerts: pl.DataFrame) -> dict[str, int]:
     return dict(counted.iter_rows())
 
 
+def _by_gravity(alerts: pl.DataFrame) -> pl.DataFrame:
+    """Return the alerts that have a severity, by it, then by the energy outside what was expected."""
+    energy = pl.col("energy_kwh")
+    outside = pl.max_horizontal(energy - pl.col("expected_high_kwh"), pl.col("expected_low_kwh") - energy, 0.0)
+    return alerts.filter(pl.col("severity").is_not_null()).sort(
+        pl.col("severity"), outside, "entity_id", "start_utc", descending=[True, True, False, False], nulls_last=True
+    )
+
+
 def worst_alerts(alerts: pl.DataFrame, *, most: int = 8) -> list[dict[str, Any]]:
-    """Return the gravest alert of each home as rows, by severity, then by the energy outside what was expected.
+    """Return the gravest alert of each home as rows, the gravest first.
 
     What is missing has no severity, and no place here.
     """
-    energy = pl.col("energy_kwh")
-    outside = pl.max_horizontal(energy - pl.col("expected_high_kwh"), pl.col("expected_low_kwh") - energy, 0.0)
-    ranked = alerts.filter(pl.col("severity").is_not_null()).sort(
-        pl.col("severity"), outside, "entity_id", "start_utc", descending=[True, True, False, False], nulls_last=True
-    )
-    return ranked.unique("entity_id", keep="first", maintain_order=True).head(most).rows(named=True)
+    return _by_gravity(alerts).unique("entity_id", keep="first", maintain_order=True).head(most).rows(named=True)
 
 
-def alerts_to_show(alerts: pl.DataFrame, *, most: int = 17) -> list[dict[str, Any]]:
-    """Return the gravest alert of each home, and last the longest stretch without readings, in all ``most`` at most."""
+def alerts_to_show(alerts: pl.DataFrame, *, homes: int = 16, most: int = 60) -> list[dict[str, Any]]:
+    """Return the gravest alert of each of so many homes, then their others, last the longest stretch without readings.
+
+    Where all that is more than ``most``, the least grave of the others are left out.
+    """
+    first = worst_alerts(alerts, most=homes)
     missing = alerts.filter(kind="missing").with_columns(length=pl.col("end_utc") - pl.col("start_utc"))
     longest = missing.sort("length", "entity_id", descending=[True, False]).head(1).drop("length").rows(named=True)
-    return [*worst_alerts(alerts, most=most - len(longest)), *longest]
+    theirs = pl.col("entity_id").is_in([alert["entity_id"] for alert in first])
+    others = [alert for alert in _by_gravity(alerts.filter(theirs)).rows(named=True) if alert not in first]
+    return [*first, *others[: max(most - len(first) - len(longest), 0)], *longest]
 
 
 def watch(

@@ -126,6 +126,13 @@ def _graver(table: pl.DataFrame) -> list[str]:
     return list(dict.fromkeys([*ranked["entity_id"].to_list(), *without]))
 
 
+def _pictured(found: Alerts, homes: Sequence[str]) -> str:
+    """Say how many of these homes' alerts of odd readings have a picture."""
+    odd = found.table.filter(pl.col("severity").is_not_null(), pl.col("entity_id").is_in(homes)).height
+    drawn = sum(alert["severity"] is not None for alert in found.shown)
+    return "each" if drawn == odd else f"{drawn} of these {odd}"
+
+
 def _calendar(found: Alerts, span: tuple[dt.date, dt.date]) -> Html:
     pictured = [alert["entity_id"] for alert in found.shown if alert["severity"] is not None]
     entities = list(dict.fromkeys([*pictured, *_graver(found.table)]))
@@ -134,8 +141,8 @@ def _calendar(found: Alerts, span: tuple[dt.date, dt.date]) -> Html:
     more = "" if whole else f" These {len(shown)} had the gravest alerts, of {len(entities)} that had some."
     aid = (
         "Each row is a home, each mark an alert from its start to its end, drawn wide enough to be seen. A row full of "
-        f"marks is a home that changed; a column of marks is a day that was odd for many.{more} "
-        "Below, the gravest of each in a picture."
+        f"marks is a home that changed; a column of marks is a day that was odd for many.{more} Below, "
+        f"{_pictured(found, shown)} in a picture, the gravest of each home first."
     )
     return figure("Calendar of alerts", aid, [Panel(alert_calendar(found.table, shown, span))])
 
@@ -164,8 +171,8 @@ def _pictures(found: Alerts) -> Html:
         Panel(alert_chart(alert, steps), _heading(alert)) for alert, steps in zip(found.shown, found.steps, strict=True)
     ]
     aid = (
-        "The gravest alert of each home, and the longest stretch without readings. The band is what the home used in "
+        "The homes of the calendar, and the longest stretch without readings. The band is what the home used in "
         "nine of ten of the same half hours of the 28 days before, and the grey line their median. Severity 3 is one "
         "reading in a thousand of clean history, 4 one in ten thousand."
     )
-    return figure("The gravest, one by one", aid, panels, layout="pair", key=legend(_KEY))
+    return figure("Alerts, one by one", aid, panels, layout="pair", key=legend(_KEY))
