@@ -1,8 +1,9 @@
 import pytest
 
+from loadproof.anomaly.ensemble import MEMBERS
 from loadproof.config import AnomalyConfig, ExperimentConfig
 from loadproof.errors import ConfigError
-from loadproof.runner.detectors import DEFAULT_DETECTOR, DETECTORS, MEMBERS, detector_of, sections_of
+from loadproof.runner.detectors import DEFAULT_DETECTOR, DETECTORS, detector_of, sections_of
 
 
 def test_every_name_builds_a_detector_of_that_name():

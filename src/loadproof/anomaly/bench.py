@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from loadproof.anomaly.controls import ConstantDetector, RandomDetector
 from loadproof.anomaly.days import CONTEXT_DAYS, cut_days
 from loadproof.anomaly.decomposition import MSTLDetector
-from loadproof.anomaly.ensemble import EnsembleDetector
+from loadproof.anomaly.ensemble import MEMBERS, EnsembleDetector
 from loadproof.anomaly.following import CleanHistory
 from loadproof.anomaly.isolation import IsolationForestDetector
 from loadproof.anomaly.physical import PhysicalDetector
@@ -30,13 +30,10 @@ from loadproof.features.windows import Windows
 from loadproof.limits import SERVICE_FUSE_A
 from loadproof.seeds import rng_for
 
-__all__ = ["HALVES", "MEMBERS", "Ground", "Singles", "fit_bench", "lay_ground", "single_detectors"]
+__all__ = ["HALVES", "Ground", "Singles", "fit_bench", "lay_ground", "single_detectors"]
 
 HALVES: Final = ("A", "B")
 """Whose homes are learned from; those of the other are judged."""
-
-MEMBERS: Final = ("physical", "seasonal_zscore", "isolation_forest", "sub_pca", "autoencoder", "residual")
-"""The ensemble's: all single detectors but the decomposition, which takes as long as all others together."""
 
 _MIN_REPORTING: Final = 0.9  # of the test block, for a home that events are set into
 

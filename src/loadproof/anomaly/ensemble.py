@@ -17,7 +17,10 @@ from loadproof.errors import ConfigError, NotFittedError, SchemaError
 from loadproof.features.windows import Windows
 from loadproof.forecaster import FitReport, ModelState
 
-__all__ = ["EnsembleDetector"]
+__all__ = ["MEMBERS", "EnsembleDetector"]
+
+MEMBERS: Final = ("physical", "seasonal_zscore", "isolation_forest", "sub_pca", "autoencoder", "residual")
+"""Whom the house's ensemble weighs: all but the decomposition, which takes as long as all others together."""
 
 _ALL: Final = "none"  # of the kinds is left out
 _ODD_QUANTILE: Final = 0.99

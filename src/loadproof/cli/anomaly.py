@@ -1,6 +1,7 @@
 """The command that finds what is odd in the readings and tells of it."""
 
 import datetime as dt
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -22,13 +23,29 @@ from loadproof.cli.options import (
     choose_tracker,
 )
 from loadproof.cli.show import bar, show_detection
-from loadproof.config import build_section
+from loadproof.config import ExperimentConfig, build_section
 from loadproof.errors import ConfigError
 from loadproof.runner.detectors import DEFAULT_DETECTOR, DETECTORS, detector_of
 
 __all__ = ["anomaly_command"]
 
 _NAMES: Final = ", ".join(DETECTORS)
+
+DetectorNames = Annotated[
+    list[str] | None, typer.Option(help=f"One of {_NAMES}; repeat for more. Default: {DEFAULT_DETECTOR}.")
+]
+AlertsPerWeek = Annotated[
+    float | None,
+    typer.Option(
+        help="False alarms to put up with, per home and week; "
+        f"default: the config's, else {DEFAULTS.anomaly.alerts_per_week}."
+    ),
+]
+OneDay = Annotated[
+    str | None, typer.Option(help="Score this UK day alone, by detectors fitted before; else the test block.")
+]
+Told = Annotated[list[str] | None, typer.Option(help="Whom to tell of; repeat for more. Default: all.")]
+Anew = Annotated[bool, typer.Option("--anew", help="Fit again, whatever was fitted before.")]
 
 
 def _day(text: str) -> dt.date:
@@ -39,24 +56,22 @@ def _day(text: str) -> dt.date:
     return moment
 
 
+def _with_rate(knobs: ExperimentConfig, alerts_per_week: float | None) -> ExperimentConfig:
+    """Return the knobs with the rate of the command line, where one is given."""
+    if alerts_per_week is None:
+        return knobs
+    section = build_section(type(knobs.anomaly), **{**knobs.anomaly.model_dump(), "alerts_per_week": alerts_per_week})
+    return knobs.model_copy(update={"anomaly": section})
+
+
 def anomaly_command(
     *,
     dataset: DatasetOption = "lcl",
-    detector: Annotated[
-        list[str] | None, typer.Option(help=f"One of {_NAMES}; repeat for more. Default: {DEFAULT_DETECTOR}.")
-    ] = None,
-    alerts_per_week: Annotated[
-        float | None,
-        typer.Option(
-            help="False alarms to put up with, per home and week; "
-            f"default: the config's, else {DEFAULTS.anomaly.alerts_per_week}."
-        ),
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option(help="Score this UK day alone, by detectors fitted before; else the test block.")
-    ] = None,
-    entity: Annotated[list[str] | None, typer.Option(help="Whom to tell of; repeat for more. Default: all.")] = None,
-    anew: Annotated[bool, typer.Option("--anew", help="Fit again, whatever was fitted before.")] = False,
+    detector: DetectorNames = None,
+    alerts_per_week: AlertsPerWeek = None,
+    at: OneDay = None,
+    entity: Told = None,
+    anew: Anew = False,
     config: ConfigOption = None,
     device: DeviceOption = None,
     processed_root: ProcessedRootOption = None,
@@ -69,12 +84,7 @@ def anomaly_command(
 
     Example: loadproof anomaly --dataset lcl --detector ensemble --alerts-per-week 0.1
     """
-    knobs = take_knobs(config, seed)
-    if alerts_per_week is not None:
-        section = build_section(
-            type(knobs.anomaly), **{**knobs.anomaly.model_dump(), "alerts_per_week": alerts_per_week}
-        )
-        knobs = knobs.model_copy(update={"anomaly": section})
+    knobs = _with_rate(take_knobs(config, seed), alerts_per_week)
     names, chosen = list(dict.fromkeys(detector or [DEFAULT_DETECTOR])), choose_device(device)
     for name in names:
         detector_of(name)
@@ -84,15 +94,10 @@ def anomaly_command(
     store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
     from loadproof.runner.detect import detect, detect_day  # brings the detectors, which no other command needs
 
+    watch = partial(detect, anew=anew, tracker=choose_tracker(knobs)) if day is None else partial(detect_day, day=day)
     for name in names:
-        if day is not None:
-            done = detect_day(
-                store, dataset, name, day, output_dir, config=knobs, models_root=models_root, entities=entity or (),
-                device=chosen, track=bar,
-            )  # fmt: skip
-        else:
-            done = detect(
-                store, dataset, name, output_dir, config=knobs, models_root=models_root, entities=entity or (),
-                device=chosen, anew=anew, tracker=choose_tracker(knobs), track=bar,
-            )  # fmt: skip
+        done = watch(
+            store, dataset, name, output_dir=output_dir, config=knobs, models_root=models_root, entities=entity or (),
+            device=chosen, track=bar,
+        )  # fmt: skip
         show_detection(done)

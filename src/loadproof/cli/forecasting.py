@@ -1,6 +1,7 @@
 """The commands that train models, forecast with them, and set them side by side."""
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -37,6 +38,20 @@ _BLOCKS: Final = DEFAULTS.forecast
 
 DataLag = Annotated[
     int | None, typer.Option(min=0, max=2016, help="Half hours until a reading is published; default: the config's.")
+]
+
+ModelNames = Annotated[list[str] | None, typer.Option(help=f"One of {_NAMES}; repeat for more.")]
+Horizon = Annotated[int | None, typer.Option(min=1, max=336, help="Half hours ahead; default: 48.")]
+Once = Annotated[
+    str | None, typer.Option(help="Forecast once, from this UK midnight (or instant, with Z); else the test block.")
+]
+Whom = Annotated[list[str] | None, typer.Option(help="Whom, with --at; repeat for more. Default: all.")]
+ValidFrom = Annotated[
+    str | None, typer.Option(help=f"First UK day of the validation block; default: {_BLOCKS.valid_from}.")
+]
+TestFrom = Annotated[str | None, typer.Option(help=f"First UK day of the test block; default: {_BLOCKS.test_from}.")]
+TestUntil = Annotated[
+    str | None, typer.Option(help=f"First UK day after the test block; default: {_BLOCKS.test_until}.")
 ]
 
 
@@ -112,24 +127,53 @@ def train_command(
         show_training(done)
 
 
+def _say_once(
+    store: Store, dataset: Dataset, models: Sequence[str], moment: dt.date | dt.datetime, output_dir: Path, *,
+    knobs: ExperimentConfig, models_root: Path, entities: Sequence[str], device: str,
+) -> None:  # fmt: skip
+    """Forecast from one instant, and show it."""
+    from loadproof.runner.predict import predict
+
+    for name in models:
+        said = predict(
+            store, dataset, name, moment, output_dir, config=knobs, horizon_steps=knobs.forecast.horizon_steps,
+            models_root=models_root, entities=entities, device=device,
+        )  # fmt: skip
+        show_outlooks(said)
+
+
+def _say_and_judge(
+    store: Store, dataset: Dataset, models: Sequence[str], output_dir: Path, *, knobs: ExperimentConfig,
+    models_root: Path, device: str,
+) -> None:  # fmt: skip
+    """Forecast the test block, judge that, and show the metrics."""
+    from loadproof.runner.forecast import evaluate, forecast
+
+    tracker = choose_tracker(knobs)
+    forecast(
+        store, dataset, models, output_dir, config=knobs, models_root=models_root, device=device, tracker=tracker,
+        track=bar,
+    )  # fmt: skip
+    rows = evaluate(
+        store, dataset, output_dir, knobs=knobs.forecast, judging=knobs.evaluation, seed=knobs.seed, tracker=tracker,
+        track=bar,
+    )  # fmt: skip
+    show_metrics(rows)
+    if knobs.features.weather != "none":
+        console.print(f"weather: {knobs.features.weather_label}", soft_wrap=True)
+    console.print(f"forecasts and metrics: {output_dir}", soft_wrap=True)
+
+
 def forecast_command(
     *,
     dataset: DatasetOption = "lcl",
-    model: Annotated[list[str] | None, typer.Option(help=f"One of {_NAMES}; repeat for more.")] = None,
-    horizon: Annotated[int | None, typer.Option(min=1, max=336, help="Half hours ahead; default: 48.")] = None,
-    at: Annotated[
-        str | None, typer.Option(help="Forecast once, from this UK midnight (or instant, with Z); else the test block.")
-    ] = None,
-    entity: Annotated[list[str] | None, typer.Option(help="Whom, with --at; repeat for more. Default: all.")] = None,
-    valid_from: Annotated[
-        str | None, typer.Option(help=f"First UK day of the validation block; default: {_BLOCKS.valid_from}.")
-    ] = None,
-    test_from: Annotated[
-        str | None, typer.Option(help=f"First UK day of the test block; default: {_BLOCKS.test_from}.")
-    ] = None,
-    test_until: Annotated[
-        str | None, typer.Option(help=f"First UK day after the test block; default: {_BLOCKS.test_until}.")
-    ] = None,
+    model: ModelNames = None,
+    horizon: Horizon = None,
+    at: Once = None,
+    entity: Whom = None,
+    valid_from: ValidFrom = None,
+    test_from: TestFrom = None,
+    test_until: TestUntil = None,
     data_lag: DataLag = None,
     config: ConfigOption = None,
     device: DeviceOption = None,
@@ -152,31 +196,13 @@ def forecast_command(
     moment = as_moment(at) if at is not None else None
     store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
     models, chosen = list(dict.fromkeys(model or ["seasonal_naive"])), choose_device(device)
-    if moment is not None:
-        from loadproof.runner.predict import predict
-
-        for name in models:
-            said = predict(
-                store, dataset, name, moment, output_dir, config=knobs, horizon_steps=knobs.forecast.horizon_steps,
-                models_root=models_root, entities=entity or (), device=chosen,
-            )  # fmt: skip
-            show_outlooks(said)
+    if moment is None:
+        _say_and_judge(store, dataset, models, output_dir, knobs=knobs, models_root=models_root, device=chosen)
         return
-    from loadproof.runner.forecast import evaluate, forecast
-
-    tracker = choose_tracker(knobs)
-    forecast(
-        store, dataset, models, output_dir, config=knobs, models_root=models_root, device=chosen, tracker=tracker,
-        track=bar,
+    _say_once(
+        store, dataset, models, moment, output_dir, knobs=knobs, models_root=models_root, entities=entity or (),
+        device=chosen,
     )  # fmt: skip
-    rows = evaluate(
-        store, dataset, output_dir, knobs=knobs.forecast, judging=knobs.evaluation, seed=knobs.seed, tracker=tracker,
-        track=bar,
-    )  # fmt: skip
-    show_metrics(rows)
-    if knobs.features.weather != "none":
-        console.print(f"weather: {knobs.features.weather_label}", soft_wrap=True)
-    console.print(f"forecasts and metrics: {output_dir}", soft_wrap=True)
 
 
 def backtest_command(

@@ -18,7 +18,7 @@ from loadproof.errors import ConfigError
 from loadproof.features.calendar import to_instant
 from loadproof.features.panel import Panel
 from loadproof.features.selection import as_datetime, read_panel
-from loadproof.model_folder import StoredModel, write_model
+from loadproof.model_folder import ModelFacts, StoredModel, write_model
 from loadproof.runner.blocks import Surroundings, read_all, read_surroundings
 from loadproof.runner.detector_folder import (
     How,
@@ -113,6 +113,25 @@ def _submeters(store: Store, dataset: Dataset) -> dict[str, list[str]]:
     return submeters_of(store.scan_readings(dataset)) if dataset == "ukdale" else {}
 
 
+def _fit_and_score(
+    ground: _Ground, facts: ModelFacts, folder: Path, device: str, anew: bool, submeters: dict[str, list[str]],
+    track: Track,
+) -> tuple[Ready, DayScores]:  # fmt: skip
+    """Take the detector that stands in the folder, or fit one and keep it once it has scored every day."""
+    config = ground.config
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder.with_name(f".{folder.name}.lock")).acquire(timeout=0):
+            ready = None if anew else standing_detector(folder, facts, config, device)
+            ready = ready or fit_detector(ground.panel, ground.surroundings, config, facts, device)
+            found = _score(ground.days(_clean(config).first, config.forecast.test_until), ready, submeters, track)
+            if ready.how == "fitted":
+                write_model(folder, StoredModel(facts, ready.detector.state()))
+    except Timeout as error:
+        raise ConfigError(f"{folder}: another process fits it now; wait for it to end") from error
+    return ready, found
+
+
 def _tell(
     store: Store, ground: _Ground, found: DayScores, ready: Ready, span: tuple[dt.date, dt.date],
     where: tuple[Path, Path], entities: Sequence[str],
@@ -167,22 +186,12 @@ def detect(
     _require_entities(store, dataset, entities)
     config = _of_dataset(dataset, config)
     ground = _Ground(read_all(store, dataset), read_surroundings(store, config.features, seed=config.seed), config)
-    blocks, folder = config.forecast, models_root / "detectors" / name
+    folder = models_root / "detectors" / name
     facts = detector_facts(store, dataset, name, ground.panel, ground.surroundings, config)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     params, tags = {"seed": config.seed, **facts.settings}, {"dataset": dataset, "data_sha256": facts.data_sha256}
     with tracker.run(f"watch {name}", params=params, tags={**tags, "seed": str(config.seed)}) as run:
-        try:
-            with FileLock(folder.with_name(f".{name}.lock")).acquire(timeout=0):
-                ready = None if anew else standing_detector(folder, facts, config, device)
-                ready = ready or fit_detector(ground.panel, ground.surroundings, config, facts, device)
-                days = ground.days(_clean(config).first, blocks.test_until)
-                found = _score(days, ready, _submeters(store, dataset), track)
-                if ready.how == "fitted":
-                    write_model(folder, StoredModel(facts, ready.detector.state()))
-        except Timeout as error:
-            raise ConfigError(f"{folder}: another process fits it now; wait for it to end") from error
-        span = (blocks.test_from, blocks.test_until)
+        ready, found = _fit_and_score(ground, facts, folder, device, anew, _submeters(store, dataset), track)
+        span = (config.forecast.test_from, config.forecast.test_until)
         told = _tell(store, ground, found, ready, span, (output_dir, folder), entities)
         run.metrics({key: value for key, value in told.rate.as_json().items() if value is not None})
         run.tags({"how": told.how})

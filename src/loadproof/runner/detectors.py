@@ -8,17 +8,7 @@ from loadproof.detector import Detector
 from loadproof.errors import ConfigError
 from loadproof.runner.forecasters import builder_of
 
-__all__ = ["DEFAULT_DETECTOR", "DETECTORS", "MEMBERS", "DetectorBuilder", "detector_of", "sections_of"]
-
-MEMBERS: Final[tuple[str, ...]] = (
-    "physical",
-    "seasonal_zscore",
-    "isolation_forest",
-    "sub_pca",
-    "autoencoder",
-    "residual",
-)
-"""Whom the ensemble weighs, here as on the board: all but the decomposition, as slow as all others together."""
+__all__ = ["DEFAULT_DETECTOR", "DETECTORS", "DetectorBuilder", "detector_of", "sections_of"]
 
 
 class DetectorBuilder(Protocol):
@@ -67,7 +57,7 @@ def _verdict(config: ExperimentConfig, device: str = "cpu") -> Detector:
 
 
 def _ensemble(config: ExperimentConfig, device: str = "cpu") -> Detector:
-    from loadproof.anomaly.ensemble import EnsembleDetector
+    from loadproof.anomaly.ensemble import MEMBERS, EnsembleDetector
 
     members = [DETECTORS[name](config, device) for name in MEMBERS]
     return EnsembleDetector(members, fault_homes=config.anomaly.fault_homes)
