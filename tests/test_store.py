@@ -12,10 +12,11 @@ from tests.conftest import lcl_line
 
 from loadproof import merging
 from loadproof.errors import SchemaError, SourceError
+from loadproof.files import write_atomically
 from loadproof.ingestion.lcl import LCLIngestor
 from loadproof.runner.ingest import ingest
 from loadproof.schema import READINGS
-from loadproof.store import Store, write_atomically
+from loadproof.store import Store
 
 
 def two_homes(days=40):

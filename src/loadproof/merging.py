@@ -16,9 +16,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from loadproof.checking import set_repeats_aside
+from loadproof.files import ROWS_PER_GROUP, naming
 from loadproof.parts import whole_extras
-from loadproof.schema import set_repeats_aside
-from loadproof.store import ROWS_PER_GROUP, naming
 
 __all__ = ["MergedMonth", "MonthJob", "merge_month", "read_month"]
 

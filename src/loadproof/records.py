@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loadproof.errors import SchemaError
-from loadproof.store import write_together
+from loadproof.files import write_together
 
 __all__ = ["Record", "find_records", "read_facts", "read_record", "write_records"]
 

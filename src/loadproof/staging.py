@@ -18,10 +18,11 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from loadproof.files import naming, write_atomically, write_parquet
 from loadproof.merging import MergedMonth, MonthJob, merge_month, read_month
 from loadproof.parts import Batch, Part, SampleCount
 from loadproof.schema import REJECTED, Dataset
-from loadproof.store import COMMITTING, Store, naming, write_atomically, write_parquet
+from loadproof.store import COMMITTING, Store
 
 __all__ = ["Built", "Kept", "Stage", "StagedPart", "finish_commit", "open_stage"]
 

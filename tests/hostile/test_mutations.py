@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.hostile.broken_packed import sound
 from tests.hostile.good_files import SORTS
 
+from loadproof.checking import check_readings
 from loadproof.errors import LoadproofError
 from loadproof.ingestion.badc import LINES_LIMIT
 from loadproof.ingestion.lcl import LCLIngestor
@@ -20,7 +21,7 @@ from loadproof.ingestion.ukdale import UKDALEIngestor
 from loadproof.ingestion.weather import join_weather, merge_weather, read_weather
 from loadproof.runner.ingest import ingest
 from loadproof.runner.weather import ingest_weather
-from loadproof.schema import CANDIDATES, check_readings
+from loadproof.schema import CANDIDATES
 from loadproof.store import Store
 
 EXAMPLES = int(os.environ.get("LOADPROOF_EXAMPLES", "25"))

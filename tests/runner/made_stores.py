@@ -5,8 +5,9 @@ import json
 import numpy as np
 import polars as pl
 
+from loadproof.files import write_parquet
 from loadproof.schema import READINGS, WEATHER
-from loadproof.store import Store, write_parquet
+from loadproof.store import Store
 
 START = np.datetime64("2013-01-01", "us")
 

@@ -15,6 +15,7 @@ from typing import ClassVar, Final
 import numpy as np
 import polars as pl
 
+from loadproof.checking import check_readings
 from loadproof.errors import SourceError
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.layouts import LCLLayout, TsConvention
@@ -22,7 +23,7 @@ from loadproof.ingestion.lcl_files import FINDERS, nothing_found, open_part
 from loadproof.ingestion.plain_lines import KEY_BYTES, read_plain
 from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, find_lines, parse_rows, raw_text, read_blocks
 from loadproof.parts import Batch, Part, open_binary
-from loadproof.schema import Dataset, check_readings
+from loadproof.schema import Dataset
 
 __all__ = ["LCLIngestor"]
 

@@ -18,11 +18,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from loadproof.checking import check_readings
 from loadproof.errors import ConfigError
 from loadproof.ingestion.energy import Bins, InOrder, LeftHold, Samples, modal_step_s
 from loadproof.ingestion.ukdale_meters import Meter
 from loadproof.parts import SampleCount
-from loadproof.schema import FIRST_TS_UTC, INTERVALS_MINS, LAST_TS_UTC, Reason, check_readings
+from loadproof.schema import FIRST_TS_UTC, INTERVALS_MINS, LAST_TS_UTC, Reason
 
 __all__ = ["FAULTS", "LISTED", "Aside", "Binning", "Chunk", "Judged", "MeterBins", "find_faults"]
 

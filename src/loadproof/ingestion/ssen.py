@@ -14,13 +14,14 @@ from typing import ClassVar, Final, NamedTuple
 
 import polars as pl
 
+from loadproof.checking import check_readings
 from loadproof.errors import SourceError
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.ssen_lookup import CAPPED_ROWS, Lookup, export_day, find_lookup, read_lookup
 from loadproof.ingestion.ssen_rows import COLUMNS, OPTIONAL, TS_CONVENTION, Extras, read_candidates
 from loadproof.ingestion.text import BLOCK_BYTES, Block, find_columns, find_lines, raw_text, read_blocks
 from loadproof.parts import Batch, Part, in_order, open_binary, size_and_stamp
-from loadproof.schema import Dataset, check_readings
+from loadproof.schema import Dataset
 
 __all__ = ["SSENIngestor"]
 

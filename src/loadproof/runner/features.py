@@ -7,9 +7,10 @@ from pathlib import Path
 from loadproof.config import ExperimentConfig
 from loadproof.features.calendar import UK_ZONE
 from loadproof.features.table import build_features, spec_from_config
+from loadproof.files import write_parquet
 from loadproof.runner.blocks import read_surroundings
 from loadproof.schema import Dataset
-from loadproof.store import Store, write_parquet
+from loadproof.store import Store
 
 __all__ = ["FeaturesReport", "write_features"]
 

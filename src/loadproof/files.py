@@ -1,0 +1,71 @@
+"""How a file comes to be: whole or not at all, and the same bytes for the same content."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+__all__ = ["ROWS_PER_GROUP", "as_json", "naming", "write_atomically", "write_parquet", "write_text", "write_together"]
+
+ROWS_PER_GROUP: Final = 131_072
+"""Small enough that one feeder's month touches one or two row groups of many; explicit, for identical bytes."""
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in what goes wrong as it is written, which Arrow and polars do not.
+
+    Raises:
+        OSError: Also where polars calls a full disk a ``ComputeError``.
+    """
+    try:
+        yield
+    except (pl.exceptions.ComputeError, OSError) as error:
+        told = re.search(r"os error (\d+)", str(error))
+        number = getattr(error, "errno", None) or (int(told[1]) if told else None)
+        if number is None or getattr(error, "filename", None) is not None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def write_together(files: Mapping[Path, Callable[[Path], Any]]) -> None:
+    """Let each function fill a file beside its path, then put all in place: none before every one is whole."""
+    # One name each, so that a killed run leaves no more than one.
+    beside = {path: path.with_name(f".{path.name}.tmp") for path in files}
+    try:
+        for path, write in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with naming(path):
+                write(beside[path])
+        for path in files:
+            beside[path].replace(path)
+    finally:
+        for leftover in beside.values():
+            leftover.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a file beside ``path``, then put it in place, so that ``path`` is whole or absent."""
+    write_together({path: write})
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Write a frame in its order, with statistics; the same frame gives the same bytes."""
+    frame.rechunk().write_parquet(path, compression="zstd", compression_level=1, statistics=True,
+                                  row_group_size=ROWS_PER_GROUP)  # fmt: skip
+
+
+def as_json(facts: Mapping[str, Any]) -> str:
+    """Return a mapping as text, keys sorted, so that equal facts are equal bytes."""
+    return json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text, UTF-8; the path last, for :func:`write_together`."""
+    # The bytes of a path may be no UTF-8; escaped they are text, and valid JSON.
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
