@@ -1,6 +1,6 @@
 """Write docs/results/selfplay.md and selfplay.json from the records of a study, and its pictures.
 
-    loadproof study selfplay --budget pilot --records docs/results/records/selfplay ...
+    loadproof study selfplay --stage pilot --budget pilot --records docs/results/records/selfplay ...
     python docs/make_selfplay.py
     python docs/make_selfplay.py --pictures data/derived/selfplay/work/pilot/<...>/full-seed1.pictures.parquet
 

@@ -25,14 +25,11 @@ def table(monkeypatch):
     from loadproof.scenario.ground import lay_ground
     from loadproof.selfplay.exam import set_exam
     from loadproof.selfplay.tables import Table
-    from loadproof.selfplay.trainer import home_scales
 
     def lay(*_, seed, **__):
         blocks = split()
-        exam = set_exam(
-            blocks.test, blocks.train, lay_ground(blocks.train, weather()), weather=weather(),
-            scales_kwh=home_scales(blocks.train), rng=np.random.default_rng(seed),
-        )  # fmt: skip
+        ground = lay_ground(blocks.train, weather())
+        exam = set_exam(blocks, None, ground, weather=weather(), rng=np.random.default_rng(seed))
         return Table(blocks.train, blocks.valid, exam, weather())
 
     monkeypatch.setattr(exam_module, "_NIGHTS", 1)

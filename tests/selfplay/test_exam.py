@@ -9,7 +9,6 @@ from loadproof.forecaster import Forecaster, make_forecast
 from loadproof.scenario.ground import lay_ground
 from loadproof.schema import LEVELS
 from loadproof.selfplay.exam import COLUMNS, facts_of_exam, set_exam, sit
-from loadproof.selfplay.trainer import home_scales
 
 
 class Nought(Forecaster):
@@ -25,13 +24,10 @@ class Nought(Forecaster):
         return make_forecast(zeros, LEVELS, zeros[..., 0])
 
 
-def exam(seed=0):
+def exam(seed=0, sums=None):
     blocks = split()
     ground = lay_ground(blocks.train, weather())
-    return set_exam(
-        blocks.test, blocks.train, ground, weather=weather(), scales_kwh=home_scales(blocks.train),
-        rng=np.random.default_rng(seed),
-    )  # fmt: skip
+    return set_exam(blocks, sums, ground, weather=weather(), rng=np.random.default_rng(seed))
 
 
 def test_the_rows_are_sums_by_home_and_week_in_the_homes_own_scale():
@@ -65,3 +61,14 @@ def test_every_kind_is_asked_the_same_for_the_same_chance():
         for one, other in zip(nights, second.played[kind], strict=True):
             np.testing.assert_array_equal(one.truth_kwh, other.truth_kwh)
     assert facts_of_exam(first)["homes"] == 8
+
+
+def test_sums_of_homes_are_forecast_as_they_are_and_scaled_by_their_own_change():
+    blocks = split()
+    asked = exam(sums=blocks)  # eight homes in the place of sums: their rows must be those of the homes
+    frame, _ = sit(Nought(), asked)
+    rows = {name: frame.filter(pl.col("slice") == name).drop("slice") for name in ("sums", "all")}
+    told = [name for name in COLUMNS[1:] if name not in ("tail_loss", "score")]
+    assert rows["sums"].select(told).equals(rows["all"].select(told))
+    assert rows["sums"]["tail_loss"].null_count() == len(rows["sums"])  # kept of all real windows of homes alone
+    assert "sums" not in sit(Nought(), exam())[0]["slice"].to_list()

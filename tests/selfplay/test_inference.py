@@ -7,7 +7,7 @@ import pytest
 from loadproof.errors import SchemaError
 from loadproof.selfplay.board import ENDPOINTS, frames_of, pair_figures, seeds_needed
 from loadproof.selfplay.inference import PRIMARY, compare, sums_of
-from loadproof.selfplay.plan import jobs
+from loadproof.selfplay.plan import STAGES, jobs
 
 
 def frame(by, *, name="hard", homes=6, weeks=5, noise=0.0, seed=0):
@@ -103,3 +103,14 @@ def test_a_study_plays_one_seed_after_the_other_and_plain_arms_once():
         "none/real-seed1", "new_load/full-seed1", "occupancy/full-seed1",
         "none/real-seed2", "new_load/full-seed2", "occupancy/full-seed2",
     ]  # fmt: skip
+
+
+def test_the_confirmation_meets_no_quarter_half_or_seed_of_another_stage():
+    ours = STAGES["confirmation"]
+    planned = {name: list(jobs(**stage._asdict())) for name, stage in STAGES.items()}
+    for other in ("pilot", "screen"):
+        for what in ("folds", "halves"):
+            assert not set(getattr(ours, what)) & set(getattr(STAGES[other], what))
+        assert not {job.seed for job in planned["confirmation"]} & {job.seed for job in planned[other]}
+    assert {name: len(some) for name, some in planned.items()} == {"pilot": 38, "confirmation": 80, "screen": 114}
+    assert {job.seed for job in planned["confirmation"][:10]} == {101}  # both quarters of a seed, then the next seed

@@ -16,8 +16,9 @@ from loadproof.errors import ConfigError
 from loadproof.selfplay import trainer
 from loadproof.selfplay.arms import ARMS, arm_of, kinds_of
 from loadproof.selfplay.augmentation import augmented
+from loadproof.selfplay.scales import home_scales
 from loadproof.selfplay.solver import draw_real
-from loadproof.selfplay.trainer import Episode, episodes, home_scales
+from loadproof.selfplay.trainer import Episode, episodes
 
 ROOT = Path(__file__).parents[2]
 

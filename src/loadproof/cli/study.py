@@ -21,13 +21,17 @@ _ARMS: Final = "real, uniform, grounded, full, ..."
 def selfplay_command(
     *,
     dataset: DatasetOption = "lcl",
+    stage: Annotated[
+        Literal["pilot", "screen", "confirmation"],
+        typer.Option(help="Whose arms, seeds, quarters and half are played where the next four say nothing."),
+    ] = "screen",
     arms: Annotated[list[str] | None, typer.Option(help=f"These arms alone; repeat for more: {_ARMS}")] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=100, help="How many seeds, from 1.")] = 5,
+    seeds: Annotated[int | None, typer.Option(min=1, max=100, help="How many seeds, from the stage's first.")] = None,
+    fold: Annotated[list[str] | None, typer.Option(help="Quarters held out, such as held_2013-01-01.")] = None,
+    half: Annotated[list[str] | None, typer.Option(help="Whose homes are learned from, A or B.")] = None,
     budget: Annotated[
         Literal["pilot", "small", "full"], typer.Option(help="For one busy core, for two cores, or for a GPU.")
     ] = "small",
-    fold: Annotated[list[str] | None, typer.Option(help="Quarters held out; default: the pilot's.")] = None,
-    half: Annotated[list[str] | None, typer.Option(help="Whose homes are learned from, A or B; default: A.")] = None,
     records: Annotated[
         Path, typer.Option(help="Where the records go; those that are there are not made again.")
     ] = Path("data/derived/selfplay/records"),
@@ -38,17 +42,16 @@ def selfplay_command(
 ) -> None:
     """Play the arms of the experiment in docs/selfplay.md; a study that was killed goes on where it stopped.
 
-    Example: loadproof study selfplay --budget small --seeds 3 --arms real --arms uniform --arms full
+    Example: loadproof study selfplay --stage confirmation --budget small --fold held_2013-04-01
     """
     from loadproof.runner.study import study
-    from loadproof.selfplay.arms import ARMS
-    from loadproof.selfplay.plan import PILOT_FOLDS
+    from loadproof.selfplay.plan import STAGES
 
-    knobs = take_knobs(config, None)
+    knobs, plan = take_knobs(config, None), STAGES[stage]
     done = study(
         Store(processed_root or knobs.data.processed_root), dataset, records, work, config=knobs, budget=budget,
-        arms=arms or list(ARMS), seeds=seeds, folds=fold or PILOT_FOLDS, halves=half or ("A",),
-        device=choose_device(device), track=bar,
+        arms=arms or plan.arms, seeds=seeds or plan.seeds, first_seed=plan.first_seed, folds=fold or plan.folds,
+        halves=half or plan.halves, device=choose_device(device), track=bar,
     )  # fmt: skip
     console.print(f"{done.planned} jobs: {done.made} played, {done.kept} kept, {done.seconds:.0f} s")
     console.print(f"records: {records}", soft_wrap=True)

@@ -15,6 +15,7 @@ from loadproof.evaluation.buildingsbench import hour_sums
 from loadproof.evaluation.calibration import calibrate
 from loadproof.evaluation.folds import Fold, hide, rotating
 from loadproof.evaluation.metrics import seasonal_scale
+from loadproof.evaluation.rounding import few_bits
 from loadproof.evaluation.sums import SUM_NAMES, Sums, sum_scores
 from loadproof.features.windows import Windows
 from loadproof.forecaster import Forecast, Forecaster, ForecastRows
@@ -42,9 +43,6 @@ KEPT_NAMES: Final = tuple(name for name in SUM_NAMES if not name.startswith("sha
 
 COUNT_NAMES: Final = tuple(name for name in KEPT_NAMES if name.startswith(("n", "coverage")))
 
-_KEPT_BITS: Final = 9
-"""Binary digits that a record keeps of a sum: each is within 0.1 %, and what is pooled over hundreds within 0.01 %."""
-
 
 class Judged(NamedTuple):
     """The rows of each variant, and what the record is to tell beside them."""
@@ -53,16 +51,8 @@ class Judged(NamedTuple):
     facts: dict[str, Any]
 
 
-def _rounded(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return floats of which the last 14 bits are zero, rounded to the nearest: half the bytes once compressed."""
-    bits = values.astype(np.float32).view(np.uint32)
-    dropped = 23 - _KEPT_BITS
-    kept = (bits + np.uint32(1 << (dropped - 1))) & np.uint32((0xFFFFFFFF >> dropped) << dropped)
-    return kept.view(np.float32)
-
-
 def _rounded_series(values: pl.Series) -> pl.Series:
-    return pl.Series(_rounded(values.to_numpy()))
+    return pl.Series(few_bits(values.to_numpy()))
 
 
 def sums_frame(sums: Sums, *, seen: NDArray[np.str_], every: int) -> pl.DataFrame:
@@ -78,7 +68,7 @@ def sums_frame(sums: Sums, *, seen: NDArray[np.str_], every: int) -> pl.DataFram
     }
     for name in KEPT_NAMES:
         column = values[scored, SUM_NAMES.index(name)]
-        columns[name] = column.astype(np.uint16) if name in COUNT_NAMES else _rounded(column)
+        columns[name] = column.astype(np.uint16) if name in COUNT_NAMES else few_bits(column)
     return pl.DataFrame(columns)
 
 

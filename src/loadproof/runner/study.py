@@ -83,8 +83,8 @@ def _make(
 
 def study(
     store: Store, dataset: Dataset, records_root: Path, work_root: Path, *, config: ExperimentConfig, budget: str,
-    arms: Sequence[str], seeds: int, folds: Sequence[str], halves: Sequence[str], device: str = "cpu",
-    track: Track = no_track,
+    arms: Sequence[str], seeds: int, folds: Sequence[str], halves: Sequence[str], first_seed: int = 1,
+    device: str = "cpu", track: Track = no_track,
 ) -> StudyReport:  # fmt: skip
     """Play every job that has no record yet, and keep one record each below ``records_root``.
 
@@ -96,9 +96,10 @@ def study(
         config: For the sizes of windows, the seed of folds and exams, and the place.
         budget: One of ``BUDGETS``.
         arms: Which arms.
-        seeds: How many seeds, from 1.
+        seeds: How many seeds.
         folds: Which quarters are held out.
         halves: Whose homes are learned from.
+        first_seed: The first of the seeds.
         device: ``cpu`` or ``cuda``.
         track: What shows progress.
 
@@ -111,7 +112,7 @@ def study(
     data = {"dataset": dataset, **data_facts(store, dataset, with_weather=True)}
     planned = [
         (job, records_root / budget / f"{job.path}.parquet", _identity(job, budget, config, data))
-        for job in jobs(arms=arms, seeds=seeds, folds=folds, halves=halves)
+        for job in jobs(arms=arms, seeds=seeds, folds=folds, halves=halves, first_seed=first_seed)
     ]
     todo = [task for task in planned if not records_stand({"record": task[1]}, task[2])]
     if todo:

@@ -11,20 +11,25 @@ import polars as pl
 from numpy.typing import NDArray
 
 from loadproof.evaluation.losses import BANDS, pinball
+from loadproof.evaluation.rounding import few_bits
 from loadproof.features.weather import Weather
-from loadproof.features.windows import Windows
+from loadproof.features.windows import Split, Windows
 from loadproof.forecaster import Forecast, Forecaster
 from loadproof.scenario.acts import apply
 from loadproof.scenario.ground import Ground
 from loadproof.scenario.kinds import Kind, draw
 from loadproof.selfplay.hard_days import hard_windows
-from loadproof.selfplay.verifier import verify
+from loadproof.selfplay.scales import home_scales
+from loadproof.selfplay.verifier import Limits, verify
 
-__all__ = ["COLUMNS", "Exam", "facts_of_exam", "set_exam", "sit"]
+__all__ = ["COLUMNS", "SUM_HOMES", "Exam", "facts_of_exam", "set_exam", "sit"]
 
 COLUMNS: Final = ("slice", "entity_id", "week", "windows", "loss", "half_hours", "in_90", "tail_loss", "score")
 """A row holds sums over a home's windows of a week: loss and tail loss in the home's scale, half hours in the 90 %
-band, and the verifier's scores; ``week`` counts Mondays since 1970."""
+band, and the verifier's scores; ``week`` counts Mondays since 1970; the tail loss is kept of all real windows alone."""
+
+SUM_HOMES: Final = 30
+"""Homes in a sum: as many as a feeder has, and as ADMD tables begin with."""
 
 _NIGHTS: Final = 6
 _HOMES: Final = 20
@@ -39,13 +44,15 @@ class Exam:
 
     Attributes:
         real: All of the block's windows of the judged homes.
+        sums: The block's windows of sums of disjoint ``SUM_HOMES`` of them; None where they are fewer.
         hard: Which of them are hard, by way, ``(N,)`` each.
         played: Windows of each kind of scenario, by kind; the same for every arm and seed.
-        scales_kwh: Each home's typical change from half hour to half hour, outside the block.
-        tails_kwh: Each home's level above which the tail begins, outside the block.
+        scales_kwh: Each home's and sum's typical change from half hour to half hour, outside the block.
+        tails_kwh: The level of each above which the tail begins, outside the block.
     """
 
     real: Windows
+    sums: Windows | None
     hard: dict[str, NDArray[np.bool_]]
     played: dict[Kind, tuple[Windows, ...]]
     scales_kwh: dict[str, float]
@@ -71,26 +78,28 @@ def _nights(real: Windows, kind: Kind, ground: Ground, rng: np.random.Generator)
 
 
 def set_exam(
-    real: Windows, before: Windows, ground: Ground, *, weather: Weather | None, scales_kwh: dict[str, float],
-    rng: np.random.Generator,
-) -> Exam:  # fmt: skip
+    homes: Split, sums: Split | None, ground: Ground, *, weather: Weather | None, rng: np.random.Generator
+) -> Exam:
     """Return the exam of a block.
 
     Args:
-        real: The block's windows of the homes that are judged.
-        before: The same homes' windows outside the block, for what is typical of them.
+        homes: The windows of the homes that are judged: the block's, and those outside it for what is typical of them.
+        sums: The same of sums of those homes; None where they are too few.
         ground: What scenarios borrow: training homes and dates alone.
         weather: What weather came, for cold days.
-        scales_kwh: Each home's typical change, from ``before``.
         rng: Of the scenarios.
     """
+    real, scales_kwh, tails_kwh = homes.test, home_scales(homes.train), _tails(homes.train)
     known = np.isin(real.inputs.entity, sorted(scales_kwh))
     real = real.take(known & ~np.isnan(real.truth_kwh).all(axis=1))
     played = {kind: _nights(real, kind, ground, rng) for kind in ground.lends()}
-    return Exam(real, hard_windows(real.inputs, weather), played, scales_kwh, _tails(before))
+    if sums:
+        scales_kwh, tails_kwh = scales_kwh | home_scales(sums.train), tails_kwh | _tails(sums.train)
+    hard = hard_windows(real.inputs, weather)
+    return Exam(real, sums.test if sums else None, hard, played, scales_kwh, tails_kwh)
 
 
-def _rows(name: str, forecast: Forecast, windows: Windows, exam: Exam) -> pl.DataFrame:
+def _rows(name: str, forecast: Forecast, windows: Windows, exam: Exam, limits: Limits | None = None) -> pl.DataFrame:
     truth, inputs = windows.truth_kwh, windows.inputs
     scale = np.array([exam.scales_kwh[str(who)] for who in inputs.entity])[:, None]  # (N, 1)
     tail = np.array([exam.tails_kwh[str(who)] for who in inputs.entity])[:, None]  # (N, 1)
@@ -111,7 +120,7 @@ def _rows(name: str, forecast: Forecast, windows: Windows, exam: Exam) -> pl.Dat
         "half_hours": count.astype(np.int32),
         "in_90": (known & (truth >= low) & (truth <= high)).sum(axis=1).astype(np.int32),
         "tail_loss": means[1],
-        "score": verify(forecast, windows).score.astype(np.float64),
+        "score": verify(forecast, windows, limits).score.astype(np.float64),
     }
     return pl.DataFrame(columns).select(pl.lit(name).alias("slice"), pl.all())
 
@@ -125,6 +134,8 @@ def _by_window(forecaster: Forecaster, exam: Exam) -> pl.DataFrame:
     frames = [real, *(real.filter(mask).with_columns(pl.lit(name).alias("slice")) for name, mask in masks.items())]
     for kind, nights in exam.played.items():
         frames += [_rows(kind, forecaster.predict(night.inputs), night, exam) for night in nights]
+    if exam.sums:
+        frames.append(_rows("sums", forecaster.predict(exam.sums.inputs), exam.sums, exam, Limits(homes=SUM_HOMES)))
     return pl.concat(frames)
 
 
@@ -137,8 +148,10 @@ def sit(forecaster: Forecaster, exam: Exam) -> tuple[pl.DataFrame, dict[str, flo
     sums = rows.group_by("slice", "entity_id", "week").agg(pl.col(COLUMNS[3:]).sum()).sort("slice", "entity_id", "week")
     losses = np.sort(rows.filter(pl.col("slice") == "all")["loss"].to_numpy())
     worst = losses[len(losses) - max(len(losses) // 10, 1) :]
-    rounded = sums.with_columns(pl.col("loss", "tail_loss", "score").cast(pl.Float32).round(4))
-    return rounded.select(COLUMNS), {"cvar_10": float(worst.mean()), "mean_loss": float(losses.mean())}
+    tail = pl.when(pl.col("slice") == "all").then(pl.col("tail_loss"))
+    few = sums.with_columns(pl.Series(name, few_bits(sums[name].to_numpy())) for name in ("loss", "tail_loss"))
+    kept = few.with_columns(pl.col("score").cast(pl.Float32).round(4), tail)
+    return kept.select(COLUMNS), {"cvar_10": float(worst.mean()), "mean_loss": float(losses.mean())}
 
 
 def facts_of_exam(exam: Exam) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What a study consists of: budgets, and one job for each arm, fold, half of the homes, left-out family and seed."""
+"""What a study consists of: budgets, stages, and a job for each arm, fold, half of the homes, left-out family, seed."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 from loadproof.config import PatchTSTConfig, SelfPlayConfig
 from loadproof.scenario.kinds import Family
-from loadproof.selfplay.arms import ArmName, arm_of
+from loadproof.selfplay.arms import ARMS, arm_of
 
-__all__ = ["BUDGETS", "FOLDS", "LEFT_OUT", "NO_FAMILY", "PILOT_ARMS", "PILOT_FOLDS", "Budget", "Job", "jobs"]
+__all__ = ["BUDGETS", "FOLDS", "LEFT_OUT", "NO_FAMILY", "STAGES", "Budget", "Job", "Stage", "jobs"]
 
 
 class Budget(NamedTuple):
@@ -46,10 +46,23 @@ BUDGETS: Final[dict[str, Budget]] = {
 FOLDS: Final = (dt.date(2013, 1, 1), dt.date(2013, 4, 1), dt.date(2013, 7, 1), dt.date(2013, 10, 1))
 """First UK day of each quarter that is held out in turn."""
 
-PILOT_FOLDS: Final = ("held_2013-01-01",)
-"""The pilot sees this quarter and this alone; a confirmation takes others."""
 
-PILOT_ARMS: Final[tuple[ArmName, ...]] = ("real", "uniform", "grounded", "full")
+class Stage(NamedTuple):
+    """Which jobs the protocol asks for: who is compared, with how many seeds from which on, and on what."""
+
+    arms: tuple[str, ...]
+    first_seed: int
+    seeds: int
+    folds: tuple[str, ...]
+    halves: tuple[str, ...]
+
+
+STAGES: Final[dict[str, Stage]] = {
+    "pilot": Stage(tuple(ARMS), 1, 2, ("held_2013-01-01",), ("A",)),
+    "confirmation": Stage(("real", "uniform", "full"), 101, 8, ("held_2013-04-01", "held_2013-10-01"), ("B",)),
+    "screen": Stage(tuple(ARMS), 1, 3, ("held_2013-01-01", "held_2013-07-01"), ("A",)),
+}
+"""In the order of play. No quarter, half or seed of the confirmation is in another stage."""
 
 LEFT_OUT: Final[tuple[Family, ...]] = ("new_load", "occupancy")
 """Families judged in turn: heat pumps without any new load proposed, vacancies without any other occupancy."""
@@ -74,8 +87,9 @@ class Job(NamedTuple):
 
 
 def jobs(
-    *, arms: Sequence[str], seeds: int, folds: Sequence[str], halves: Sequence[str], left_out: Sequence[str] = LEFT_OUT
-) -> Iterator[Job]:
+    *, arms: Sequence[str], seeds: int, folds: Sequence[str], halves: Sequence[str], left_out: Sequence[str] = LEFT_OUT,
+    first_seed: int = 1,
+) -> Iterator[Job]:  # fmt: skip
     """Yield every job, those of one seed together, so that a study cut off early still compares its arms.
 
     Raises:
@@ -83,8 +97,8 @@ def jobs(
     """
     plain = [name for name in arms if arm_of(name).filler != "scenarios"]
     played = [name for name in arms if arm_of(name).filler == "scenarios"]
-    for fold in folds:
-        for seed in range(1, seeds + 1):
+    for seed in range(first_seed, first_seed + seeds):
+        for fold in folds:
             for half in halves:
                 yield from (Job(fold, half, NO_FAMILY, seed, name) for name in plain)
                 for family in left_out:

@@ -21,8 +21,9 @@ from loadproof.seeds import rng_for
 from loadproof.selfplay.arms import ARMS, Arm, kinds_of, knobs_of
 from loadproof.selfplay.hard_days import hard_windows
 from loadproof.selfplay.proposer import Proposer
+from loadproof.selfplay.scales import home_scales
 from loadproof.selfplay.solver import Pace, Solver, draw_real
-from loadproof.selfplay.trainer import Game, episodes, home_scales
+from loadproof.selfplay.trainer import Game, episodes
 
 __all__ = ["Start", "game_of", "start"]
 

@@ -4,21 +4,19 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from loadproof.config import ForecastConfig
 from loadproof.errors import ConfigError
 from loadproof.evaluation.folds import Fold, blocked_folds, data_begins, split_fold
+from loadproof.evaluation.groups import disjoint_groups, sum_groups, take_homes
 from loadproof.features.calendar import local_midnights
 from loadproof.features.panel import Panel
 from loadproof.features.place import Place
 from loadproof.features.weather import Weather
-from loadproof.features.windows import Windows, cut_windows
+from loadproof.features.windows import Split, Windows, cut_windows
 from loadproof.scenario.ground import lay_ground
 from loadproof.seeds import rng_for
-from loadproof.selfplay.exam import Exam, set_exam
+from loadproof.selfplay.exam import SUM_HOMES, Exam, set_exam
 from loadproof.selfplay.plan import FOLDS
-from loadproof.selfplay.trainer import home_scales
 
 __all__ = ["HALVES", "Table", "set_table", "study_folds"]
 
@@ -53,7 +51,7 @@ def set_table(
 
     The half's homes are learned from outside the block and a context and horizon around it; the others are judged
     inside it. Donors, scales and answers to the cold come from outside the block: donors and answers from the half's
-    homes, a judged home's scale from its own past and future.
+    homes, a judged home's scale from its own past and future. Sums are of disjoint judged homes, nobody in two.
 
     Raises:
         ConfigError: If there is no such fold or half.
@@ -61,16 +59,21 @@ def set_table(
     folds = study_folds(panel, knobs)
     if fold not in folds or half not in HALVES:
         raise ConfigError(f"there is no fold {fold!r} or no half {half!r}; folds: {', '.join(folds)}; halves: A, B")
-    windows = cut_windows(
-        panel, context_steps=knobs.context_steps, horizon_steps=knobs.horizon_steps,
-        origins=local_midnights(FOLDS[0], _UNTIL), data_lag_steps=knobs.data_lag_steps, weather=weather, place=place,
-    )  # fmt: skip
     order = rng_for(seed, "study/halves").permutation(panel.entities)
-    mine = order[: len(order) // 2] if half == "A" else order[len(order) // 2 :]
-    learned = np.isin(windows.inputs.entity, mine)  # (N,)
-    ours, others = (split_fold(windows.take(which), folds[fold]) for which in (learned, ~learned))
-    exam = set_exam(
-        others.test, others.train, lay_ground(ours.train, weather), weather=weather,
-        scales_kwh=home_scales(others.train), rng=rng_for(seed, f"study/exam/{fold}/{half}"),
-    )  # fmt: skip
+    both = order[: len(order) // 2], order[len(order) // 2 :]
+    mine, theirs = both if half == "A" else both[::-1]
+
+    def cut(some: Panel) -> Split:
+        windows = cut_windows(
+            some, context_steps=knobs.context_steps, horizon_steps=knobs.horizon_steps,
+            origins=local_midnights(FOLDS[0], _UNTIL), data_lag_steps=knobs.data_lag_steps, weather=weather,
+            place=place,
+        )  # fmt: skip
+        return split_fold(windows, folds[fold])
+
+    ours, others = cut(take_homes(panel, mine)), cut(take_homes(panel, theirs))
+    groups = disjoint_groups(theirs, SUM_HOMES, prefix="sum:", rng=rng_for(seed, f"study/sums/{half}"))
+    sums = cut(sum_groups(panel, groups)) if groups else None
+    rng = rng_for(seed, f"study/exam/{fold}/{half}")
+    exam = set_exam(others, sums, lay_ground(ours.train, weather), weather=weather, rng=rng)
     return Table(ours.train, ours.valid, exam, weather)

@@ -30,12 +30,11 @@ from loadproof.selfplay.proposer import Proposal, Proposer
 from loadproof.selfplay.solver import Learned, Solver, draw_real, joined
 from loadproof.selfplay.verifier import gate, verify
 
-__all__ = ["Episode", "Game", "Judged", "episodes", "home_scales", "window_losses"]
+__all__ = ["Episode", "Game", "Judged", "episodes", "window_losses"]
 
 _PASSES: Final = 0.5
 """A scenario of which fewer windows pass the gate is not played at all."""
 _JUDGED_WINDOWS: Final = 512
-_LEAST_SCALE_KWH: Final = 0.01
 
 
 class Judged(NamedTuple):
@@ -143,16 +142,6 @@ class _Play(NamedTuple):
     batch: Batch | None
     scales_kwh: NDArray[np.float64]
     passed: float
-
-
-def home_scales(windows: Windows) -> dict[str, float]:
-    """Return each home's mean change from one half hour to the next, kWh, over all days that the windows hold."""
-    change = np.abs(np.diff(windows.truth_kwh, axis=1))  # (N, H - 1)
-    names, at = np.unique(windows.inputs.entity, return_inverse=True)
-    known = ~np.isnan(change)
-    total, count = (np.bincount(at, x.sum(axis=1), len(names)) for x in (np.where(known, change, 0), known))
-    means = np.maximum(total / np.maximum(count, 1), _LEAST_SCALE_KWH)
-    return dict(zip(names.tolist(), means.tolist(), strict=True))
 
 
 def window_losses(forecast: Forecast, truth_kwh: NDArray[np.float32]) -> NDArray[np.float64]:
