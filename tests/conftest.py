@@ -47,6 +47,7 @@ def real_data():
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch, request):
     """Keep the developer's and the build machine's settings out of every test that does not ask for them."""
-    for name in ("CI", "DEVICE", "GITHUB_ACTIONS", "MLFLOW_TRACKING_URI", "USE_SAMPLES"):
+    for name in ("CI", "DASK_SCHEDULER_ADDRESS", "DEVICE", "GITHUB_ACTIONS", "LOADPROOF_ENGINE", "MLFLOW_TRACKING_URI",
+                 "USE_SAMPLES"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TRACK", "false")  # a record costs seconds; what tests it asks for it

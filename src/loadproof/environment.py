@@ -22,6 +22,8 @@ class Environment(BaseSettings):
 
     use_samples: bool | None = None
     device: str = "cpu"
+    loadproof_engine: str = "plain"
+    dask_scheduler_address: str | None = None
     ci: str = ""
     github_actions: str = ""
     ceda_token: SecretStr | None = None

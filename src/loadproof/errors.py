@@ -1,6 +1,6 @@
 """The errors that a user can mend. Each message says what, where, and ends with the mend."""
 
-__all__ = ["ConfigError", "LoadproofError", "NotFittedError", "SchemaError", "SourceError"]
+__all__ = ["ConfigError", "EngineError", "LoadproofError", "NotFittedError", "SchemaError", "SourceError"]
 
 
 class LoadproofError(Exception):
@@ -17,6 +17,10 @@ class SchemaError(LoadproofError):
 
 class ConfigError(LoadproofError):
     """A setting contradicts another setting or the data that it is applied to."""
+
+
+class EngineError(LoadproofError):
+    """A task could not be done where it was sent, or what carries the tasks is gone."""
 
 
 class NotFittedError(LoadproofError):

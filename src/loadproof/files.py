@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,25 +34,35 @@ def naming(path: Path) -> Iterator[None]:
         raise OSError(number, os.strerror(number), str(path)) from error
 
 
-def write_together(files: Mapping[Path, Callable[[Path], Any]]) -> None:
-    """Let each function fill a file beside its path, then put all in place: none before every one is whole."""
-    # One name each, so that a killed run leaves no more than one.
-    beside = {path: path.with_name(f".{path.name}.tmp") for path in files}
+def _writer() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def write_together(files: Mapping[Path, Callable[[Path], Any]], *, aside: Path | None = None) -> None:
+    """Let each function fill a file beside its path, then put all in place: none before every one is whole.
+
+    Args:
+        files: Paths, and what fills a file at another path.
+        aside: Where the unfinished files lie, on the same file system; beside their paths by default.
+    """
+    # A process has names of its own, for a task whose worker was given up too early is done twice at once.
+    begun = {path: (aside or path.parent) / f".{path.name}.{_writer()}.tmp" for path in files}
     try:
         for path, write in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in {path.parent, begun[path].parent}:
+                folder.mkdir(parents=True, exist_ok=True)
             with naming(path):
-                write(beside[path])
+                write(begun[path])
         for path in files:
-            beside[path].replace(path)
+            begun[path].replace(path)
     finally:
-        for leftover in beside.values():
+        for leftover in begun.values():
             leftover.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a file beside ``path``, then put it in place, so that ``path`` is whole or absent."""
-    write_together({path: write})
+def write_atomically(path: Path, write: Callable[[Path], Any], *, aside: Path | None = None) -> None:
+    """Let ``write`` fill a file beside ``path``, or in ``aside``, then put it in place: ``path`` is whole or absent."""
+    write_together({path: write}, aside=aside)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:

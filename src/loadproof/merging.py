@@ -5,7 +5,8 @@ A month is a job of small values and writes below its own folder alone, so that 
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loadproof.checking import set_repeats_aside
-from loadproof.files import ROWS_PER_GROUP, naming
-from loadproof.parts import whole_extras
+from loadproof.files import ROWS_PER_GROUP, write_atomically
+from loadproof.parts import Map, whole_extras
 
-__all__ = ["MergedMonth", "MonthJob", "merge_month", "read_month"]
+__all__ = ["MergedMonth", "MonthJob", "merge_by_threads", "merge_month", "read_month"]
 
 ROWS_PER_FILE: Final = 1_250_000
 """One file of a month: two to ten MB at rest; with facts of its own in each row, some 400 MB while it is sorted."""
@@ -35,7 +36,7 @@ _LATE: Final = (
 
 _FILES_LOOKED_THROUGH: Final = 16
 
-Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+_FILES: Final = ThreadPoolExecutor(2, thread_name_prefix="merging")
 
 _LATE_SCHEMA: Final = {"part": pl.UInt32(), "line": pl.UInt32(), "reason": pl.String(), "at_rest": pl.String()}
 
@@ -55,6 +56,9 @@ class MonthJob:
     kept: Mapping[str, int]
     sources: Mapping[int, str]
     folder: Path
+
+    def __str__(self) -> str:
+        return f"month {self.month}"
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,11 @@ class _Shard(NamedTuple):
 def merge_month(job: MonthJob, map_: Map = map) -> MergedMonth:
     """Write a month's files, sorted by entity and time, without repeats; each file is a job for ``map_``."""
     return _together(job.month, map_(partial(_merge_file, job), _shards(job, map_)))
+
+
+def merge_by_threads(job: MonthJob) -> MergedMonth:
+    """Merge a month, two files at a time in a process: Arrow writes one while polars sorts the other."""
+    return merge_month(job, _FILES.map)
 
 
 def read_month(month: str, folder: Path) -> MergedMonth:
@@ -178,7 +187,9 @@ def _merge_file(job: MonthJob, shard: _Shard) -> MergedMonth:
     named = table.with_columns(_as_enum(table["entity_id"]))
     readings, repeated = set_repeats_aside(named.sort("entity_id", "ts_utc", maintain_order=True))
     if not readings.is_empty():
-        _write(readings, job.sources, job.folder / f"part-{shard.number:05d}.parquet")
+        # Aside, for the month's folder moves into the dataset, with whatever a worker given up still writes there.
+        path, aside = job.folder / f"part-{shard.number:05d}.parquet", job.folder.parent.with_name("aside")
+        write_atomically(path, partial(_write, readings, job.sources), aside=aside / job.month)
     # A contested half hour without a value was counted when its batch was staged.
     return _summed(job.month, readings, repeated.filter(pl.col("energy_kwh").is_not_null()).select(_LATE))
 
@@ -231,7 +242,6 @@ def _row_group(readings: pl.DataFrame, sources: Mapping[int, str]) -> pa.Table:
 
 
 def _write(readings: pl.DataFrame, sources: Mapping[int, str], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     groups = (_row_group(rows, sources) for rows in readings.iter_slices(ROWS_PER_GROUP))
     first = next(groups)
     # Each row's own facts are mostly those of the row before.
@@ -239,19 +249,16 @@ def _write(readings: pl.DataFrame, sources: Mapping[int, str], path: Path) -> No
     deltas = {"ts_utc": "DELTA_BINARY_PACKED", **own}
     # Arrow writes the categories as they are, as dictionary pages, and without its own schema on top a reader sees
     # plain strings: less time and fewer bytes than casting to strings first (docs/decisions.md).
-    with (
-        naming(path),
-        pq.ParquetWriter(
-            path,
-            first.schema,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=[name for name in first.column_names if name not in deltas],
-            column_encoding=deltas,
-            write_statistics=["entity_id", "ts_utc"],
-            write_batch_size=ROWS_PER_GROUP,
-            store_schema=False,
-        ) as writer,
-    ):
+    with pq.ParquetWriter(
+        path,
+        first.schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=[name for name in first.column_names if name not in deltas],
+        column_encoding=deltas,
+        write_statistics=["entity_id", "ts_utc"],
+        write_batch_size=ROWS_PER_GROUP,
+        store_schema=False,
+    ) as writer:
         for rows in itertools.chain([first], groups):
             writer.write_table(rows, row_group_size=ROWS_PER_GROUP)

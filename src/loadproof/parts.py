@@ -7,14 +7,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import polars as pl
 
-__all__ = ["Batch", "Part", "SampleCount", "in_order", "open_binary", "size_and_stamp", "whole_extras"]
+__all__ = ["Batch", "Map", "Part", "SampleCount", "in_order", "open_binary", "size_and_stamp", "whole_extras"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""Carries tasks as ``map`` does, in order. What is mapped is a module-level function of small picklable values that
+returns its result or its error, writes whole what it writes, and may run twice; ``str`` of an item names its task."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,9 @@ class Part:
     member: str | None
     size_bytes: int
     stamp: str
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class SampleCount(NamedTuple):

@@ -9,18 +9,18 @@ import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import polars as pl
 
-from loadproof.files import naming, write_atomically, write_parquet
-from loadproof.merging import MergedMonth, MonthJob, merge_month, read_month
-from loadproof.parts import Batch, Part, SampleCount
+from loadproof.errors import EngineError
+from loadproof.files import write_atomically, write_parquet
+from loadproof.merging import MergedMonth, MonthJob, merge_by_threads, read_month
+from loadproof.parts import Batch, Map, Part, SampleCount
 from loadproof.schema import REJECTED, Dataset
 from loadproof.store import COMMITTING, Store
 
@@ -143,7 +143,19 @@ class Stage:
         for file in self.folder.glob(f"*/**/{part.number:05d}-*.arrow"):
             file.unlink()
 
-    def build(self, parts: Sequence[StagedPart], kept: Kept, raw_lines: RawLines, track: TrackMonths) -> Built:
+    def require_here(self, parts: Iterable[StagedPart]) -> None:
+        """Refuse parts that were staged where this process does not see them.
+
+        Raises:
+            EngineError: If a worker wrote to a folder of its own.
+        """
+        for part in parts:
+            if not self._mark(part).is_file():
+                raise EngineError(_not_shared(self.folder, part.name))
+
+    def build(
+        self, parts: Sequence[StagedPart], kept: Kept, raw_lines: RawLines, track: TrackMonths, map_: Map
+    ) -> Built:
         """Merge the staged parts, and what is kept, into whole months beside the root; set rows aside likewise."""
         mark = self.folder / "built.json"
         if mark.is_file():
@@ -154,10 +166,9 @@ class Stage:
         first_kept = max(names, default=-1) + 1
         at_rest = {name: first_kept + number for number, name in enumerate(kept.sources)}
         sources = {**names, **{number: name for name, number in at_rest.items()}}
-        jobs = self._jobs(parts, kept, at_rest, sources, out)
-        # Two files at a time: Arrow writes one while polars sorts the other; and the next month is looked through.
-        with ThreadPoolExecutor(2) as files, ThreadPoolExecutor(2) as months:
-            merged = list(track(months.map(partial(merge_month, map_=files.map), jobs), len(jobs)))
+        jobs = self._jobs(parts, kept, at_rest, sources)
+        merged = list(track(map_(merge_by_threads, jobs), len(jobs)))
+        self._require_merged(merged)
         merged += [read_month(month, self.target / f"month={month}") for month in kept.months]
         late = [month.late for month in merged]
         rejected = self._rejected(sources, kept, late, raw_lines)
@@ -179,7 +190,7 @@ class Stage:
         return built
 
     def _jobs(
-        self, parts: Sequence[StagedPart], kept: Kept, at_rest: Mapping[str, int], sources: Mapping[int, str], out: Path
+        self, parts: Sequence[StagedPart], kept: Kept, at_rest: Mapping[str, int], sources: Mapping[int, str]
     ) -> list[MonthJob]:
         """Return a job for each month that is not kept as it is."""
         touched = {month for part in parts for month in part.months}
@@ -191,17 +202,31 @@ class Stage:
                 at_rest=tuple(sorted((self.target / f"month={month}").glob("*.parquet"))) if at_rest else (),
                 kept=at_rest,
                 sources=sources,
-                folder=out / "months" / f"month={month}",
+                folder=self._built_month(month),
             )
             for month in sorted(touched)
         ]
+
+    def _built_month(self, month: str) -> Path:
+        return self.folder / "out" / "months" / f"month={month}"
+
+    def _require_merged(self, months: Iterable[MergedMonth]) -> None:
+        """Refuse months that a worker wrote to a folder of its own, before anything is put in place.
+
+        Raises:
+            EngineError: If one is not here.
+        """
+        for month in months:
+            folder = self._built_month(month.month)
+            if month.rows and not folder.is_dir():
+                raise EngineError(_not_shared(folder, month.month))
 
     def commit(self, built: Built, summary: Mapping[str, Any]) -> None:
         """Swap the built months in for the dataset's old ones, then the rows set aside and the summary."""
         self.store.write_json(self.folder / COMMITTING, {"built": asdict(built), "summary": summary})
         self.target.mkdir(parents=True, exist_ok=True)
         for month in set(built.months) - set(built.untouched):
-            self._swap(self.folder / "out" / "months" / f"month={month}", self.target / f"month={month}")
+            self._swap(self._built_month(month), self.target / f"month={month}")
         for stale in self.target.iterdir():
             if stale.name.removeprefix("month=") not in built.months:
                 self._discard(stale)
@@ -213,13 +238,12 @@ class Stage:
         """Remove what was staged; nothing was put in place."""
         _remove(self.folder)
 
-    def _mark(self, part: Part) -> Path:
+    def _mark(self, part: Part | StagedPart) -> Path:
         return self.folder / "parts" / f"{part.number:05d}.json"
 
     def _write(self, frame: pl.DataFrame, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with naming(path):
-            frame.write_ipc(path, compression="lz4" if pl.String in frame.dtypes else "uncompressed")
+        compression: Literal["lz4", "uncompressed"] = "lz4" if pl.String in frame.dtypes else "uncompressed"
+        write_atomically(path, partial(frame.write_ipc, compression=compression))
 
     def _rejected(
         self, sources: Mapping[int, str], kept: Kept, late: Sequence[pl.DataFrame], raw_lines: RawLines
@@ -256,6 +280,13 @@ class Stage:
             shutil.rmtree(grave)
         grave.parent.mkdir(parents=True, exist_ok=True)
         path.rename(grave)
+
+
+def _not_shared(folder: Path, what: str) -> str:
+    return (
+        f"{folder}: {what} was done elsewhere, by a worker that does not share this folder; mount the same folder at "
+        "the same path on every machine"
+    )
 
 
 def _remove(folder: Path) -> None:

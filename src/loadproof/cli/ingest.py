@@ -9,12 +9,15 @@ from loadproof.cli import options
 from loadproof.cli.options import (
     CACHE_ROOT,
     DEFAULTS,
+    EngineOption,
     InputRoot,
     MaxRejected,
     OutputRoot,
     Strict,
     UseSamples,
+    WorkersOption,
     choose_input,
+    open_engine,
 )
 from loadproof.cli.show import bar, console, show_broken, show_ingest, show_readings
 from loadproof.ingestion.layouts import LCLLayout, TsConvention, UKDALELayout
@@ -44,25 +47,29 @@ def ingest_lcl(
         bool, typer.Option("--accept-conflicts", help="Set contradicting rows aside instead of failing.")
     ] = False,
     strict: Strict = False,
+    engine: EngineOption = None,
+    workers: WorkersOption = 2,
 ) -> None:
     """Ingest Low Carbon London homes.
 
     Example: loadproof ingest lcl --input-root data/raw --output-root data/processed
     """
     from loadproof.ingestion.lcl import LCLIngestor
-    from loadproof.runner.ingest import ingest
+    from loadproof.runner.ingest import ingest, threads
 
     root, mode = choose_input(input_root, use_samples)
     ingestor = LCLIngestor(root, ts_convention=ts_convention, layout=layout)
-    done = ingest(
-        ingestor,
-        Store(output_root),
-        mode=mode,
-        max_rejected_share=max_rejected_share,
-        accept_conflicts=accept_conflicts,
-        strict=strict,
-        track=bar,
-    )
+    with open_engine(engine, workers, plain=threads) as map_:
+        done = ingest(
+            ingestor,
+            Store(output_root),
+            mode=mode,
+            max_rejected_share=max_rejected_share,
+            accept_conflicts=accept_conflicts,
+            strict=strict,
+            track=bar,
+            map_=map_,
+        )
     show_readings(done, output_root)
 
 
@@ -83,13 +90,15 @@ def ingest_ukdale(
     layout: Annotated[UKDALELayout | None, typer.Option(help="Insist on one layout; default: the first found.")] = None,
     max_rejected_share: MaxRejected = DEFAULTS.data.max_rejected_share,
     strict: Strict = False,
+    engine: EngineOption = None,
+    workers: WorkersOption = 2,
 ) -> None:
     """Ingest UK-DALE houses and their appliances, power to energy.
 
     Example: loadproof ingest ukdale --house 2 --min-coverage 0.9
     """
     from loadproof.ingestion.ukdale import UKDALEIngestor
-    from loadproof.runner.ingest import ingest
+    from loadproof.runner.ingest import ingest, threads
 
     root, mode = choose_input(input_root, use_samples)
     ingestor = UKDALEIngestor(
@@ -101,7 +110,10 @@ def ingest_ukdale(
         layout=layout,
     )
     store = Store(output_root)
-    done = ingest(ingestor, store, mode=mode, max_rejected_share=max_rejected_share, strict=strict, track=bar)
+    with open_engine(engine, workers, plain=threads) as map_:
+        done = ingest(
+            ingestor, store, mode=mode, max_rejected_share=max_rejected_share, strict=strict, track=bar, map_=map_
+        )
     show_readings(done, output_root)
 
 
@@ -123,12 +135,15 @@ def ingest_ssen_command(
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, included.")] = None,
     max_rejected_share: MaxRejected = DEFAULTS.data.max_rejected_share,
     strict: Strict = False,
+    engine: EngineOption = None,
+    workers: WorkersOption = 2,
 ) -> None:
     """Ingest SSEN's low-voltage feeders; a day that is read again replaces its own rows and no others.
 
     Example: loadproof ingest ssen --source listing --since 2024-02-12 --until 2024-02-14
     """
     from loadproof.environment import read_environment
+    from loadproof.runner.ingest import threads
     from loadproof.runner.ssen import Remote, ingest_ssen
 
     root, mode = choose_input(input_root, use_samples)
@@ -140,19 +155,21 @@ def ingest_ssen_command(
         rate_limit_s=rate_limit,
         force_refresh=force_refresh,
     )
-    done = ingest_ssen(
-        root,
-        Store(output_root),
-        source="files" if mode == "samples" else source,
-        remote=remote,
-        api_key=api_key or environment.ssen_api_key_text,
-        mode=mode,
-        max_rejected_share=max_rejected_share,
-        since=since.date() if since else None,
-        until=until.date() if until else None,
-        strict=strict,
-        track=bar,
-    )
+    with open_engine(engine, workers, plain=threads) as map_:
+        done = ingest_ssen(
+            root,
+            Store(output_root),
+            source="files" if mode == "samples" else source,
+            remote=remote,
+            api_key=api_key or environment.ssen_api_key_text,
+            mode=mode,
+            max_rejected_share=max_rejected_share,
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+            strict=strict,
+            track=bar,
+            map_=map_,
+        )
     show_readings(done, output_root)
 
 

@@ -1,14 +1,18 @@
 """What several commands take, and which input a command reads."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
 
 import typer
 
+from loadproof.cluster.engine import EngineName, engine
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SourceError
+from loadproof.parts import Map
 from loadproof.schema import Dataset
 from loadproof.tracking import NO_TRACKER, MLflowTracker, Tracker
 
@@ -22,6 +26,7 @@ __all__ = [
     "DatasetOption",
     "Device",
     "DeviceOption",
+    "EngineOption",
     "InputRoot",
     "MaxRejected",
     "ModelsRoot",
@@ -32,9 +37,11 @@ __all__ = [
     "SeedOption",
     "Strict",
     "UseSamples",
+    "WorkersOption",
     "choose_device",
     "choose_input",
     "choose_tracker",
+    "open_engine",
     "sample_mode",
 ]
 
@@ -68,6 +75,12 @@ SeedOption = Annotated[
 ]
 Device = Literal["cpu", "cuda"]
 DeviceOption = Annotated[Device | None, typer.Option(help="Where networks run; default: DEVICE, else cpu.")]
+EngineOption = Annotated[
+    EngineName | None, typer.Option(help="What carries the tasks; default: LOADPROOF_ENGINE, else plain.")
+]
+WorkersOption = Annotated[
+    int, typer.Option(min=1, help="Processes that dask starts here; at DASK_SCHEDULER_ADDRESS it has its own.")
+]
 OutputDir = Annotated[Path, typer.Option(help="Folder of the run: forecasts, metrics, report.")]
 DatasetOption = Annotated[Dataset, typer.Option(help="Whose readings.")]
 MaxRejected = Annotated[float, typer.Option(min=0, max=1, help="Fail when more than this share of rows is set aside.")]
@@ -120,3 +133,30 @@ def choose_tracker(knobs: ExperimentConfig, *, stage: str | None = None) -> Trac
         TRACK_ROOT, knobs.mlflow_experiment, server=environment.mlflow_tracking_uri_text,
         run_name=knobs.mlflow_run_name, tags=tags,
     )  # fmt: skip
+
+
+@contextmanager
+def open_engine(flag: EngineName | None, workers: int, *, plain: Map = map) -> Iterator[Map]:
+    """Yield what carries a stage's tasks: the flag's engine, else the environment's, else this process.
+
+    Raises:
+        ConfigError: If the environment names no engine, or the cluster's libraries are not installed.
+        EngineError: If the cluster fails.
+    """
+    from loadproof.cli.show import errors
+    from loadproof.environment import read_environment
+
+    environment = read_environment()
+    chosen = flag or environment.loadproof_engine
+    if chosen not in get_args(EngineName):
+        raise ConfigError(
+            f"LOADPROOF_ENGINE={chosen}: is no engine; set it to one of {', '.join(get_args(EngineName))}"
+        )
+    name: EngineName = "dask" if chosen == "dask" else "plain"
+
+    def tell(line: str) -> None:
+        errors.print(line, soft_wrap=True, highlight=False)
+
+    address = environment.dask_scheduler_address
+    with engine(name, address=address, workers=workers, plain=plain, tell=tell) as map_:
+        yield map_

@@ -12,7 +12,7 @@ from typing import Any
 from loadproof import __version__
 from loadproof.errors import SourceError
 from loadproof.ingestion.base import BaseIngestor
-from loadproof.parts import Part
+from loadproof.parts import Map, Part
 from loadproof.runner.ingest_before import Ledger, find_kept, read_before
 from loadproof.runner.ingest_report import BrokenPart, IngestReport, find_trouble, make_report
 from loadproof.runner.track import Track, no_track
@@ -22,8 +22,6 @@ from loadproof.store import Store
 __all__ = ["ingest", "threads"]
 
 logger = logging.getLogger(__name__)
-
-Map = Callable[..., Iterable[StagedPart | BrokenPart]]
 
 
 def stage_part(ingestor: BaseIngestor, stage: Stage, part: Part) -> StagedPart | BrokenPart:
@@ -35,12 +33,10 @@ def stage_part(ingestor: BaseIngestor, stage: Stage, part: Part) -> StagedPart |
         return BrokenPart(part.name, str(error))
 
 
-def threads(
-    function: Callable[[Part], StagedPart | BrokenPart], parts: Iterable[Part]
-) -> Iterator[StagedPart | BrokenPart]:
-    """Map with two threads: one inflates while the other parses, both outside the interpreter's lock."""
+def threads(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """Map with two threads: one inflates while the other parses, one sorts while the other writes."""
     with ThreadPoolExecutor(2) as pool:
-        yield from pool.map(function, parts)
+        yield from pool.map(function, items)
 
 
 def _key(ingestor: BaseIngestor, parts: Iterable[Part], old: Mapping[str, Any] | None) -> str:
@@ -79,6 +75,7 @@ def _stage_all(
     work = map_(partial(stage_part, ingestor, stage), parts)
     results = list(track(work, f"reading {ingestor.dataset}", len(parts)))
     staged = [result for result in results if isinstance(result, StagedPart)]
+    stage.require_here(staged)
     broken = [*lost, *(result for result in results if isinstance(result, BrokenPart))]
     if broken and (strict or not staged):
         raise SourceError(broken[0].error)
@@ -86,14 +83,16 @@ def _stage_all(
 
 
 def _build(
-    ingestor: BaseIngestor, stage: Stage, parts: Sequence[Part], staged: Sequence[StagedPart], kept: Kept, track: Track
-) -> Built:
+    ingestor: BaseIngestor, stage: Stage, parts: Sequence[Part], staged: Sequence[StagedPart], kept: Kept,
+    track: Track, map_: Map,
+) -> Built:  # fmt: skip
     by_number = {part.number: part for part in parts}
     return stage.build(
         staged,
         kept,
         lambda number, lines: ingestor.raw_lines(by_number[number], lines) if lines else {},
         lambda months, total: track(months, f"writing {ingestor.dataset}", total),
+        map_,
     )
 
 
@@ -112,7 +111,7 @@ def ingest(
         strict: Fail on the first part that cannot be read, instead of ingesting the others and reporting it.
         track: Shows progress.
         lost: Parts that could not even be fetched; reported like those that cannot be read.
-        map_: Carries the parts; each is independent.
+        map_: Carries the parts, then the months; each is independent.
 
     Raises:
         SourceError: If the source cannot be read, contradicts itself, or too much of it was set aside.
@@ -130,7 +129,7 @@ def ingest(
         try:
             staged, broken = _stage_all(ingestor, stage, parts, lost, strict=strict, track=track, map_=map_)
             kept = find_kept(ingestor, old, staged, broken)
-            built = _build(ingestor, stage, parts, staged, kept, track)
+            built = _build(ingestor, stage, parts, staged, kept, track, map_)
             report = make_report(ingestor, store.root.name, mode, old, kept, staged, broken, built)
             expected = accept_conflicts or ingestor.conflicts_are_expected
             if trouble := find_trouble(report, staged, built, max_rejected_share, accept_conflicts=expected):

@@ -17,7 +17,8 @@ from loadproof.ingestion.ssen import SSENIngestor
 from loadproof.ingestion.ssen_fetch import Lost, fetch_days, list_days
 from loadproof.ingestion.ssen_lookup import find_lookup, network_table
 from loadproof.ingestion.ssen_package import Package, fetch_lookup, list_package
-from loadproof.runner.ingest import ingest
+from loadproof.parts import Map
+from loadproof.runner.ingest import ingest, threads
 from loadproof.runner.ingest_report import BrokenPart, IngestReport
 from loadproof.runner.track import Track, no_track
 from loadproof.store import Store
@@ -52,12 +53,13 @@ class Remote:
 def ingest_ssen(
     input_root: Path, store: Store, *, source: SSENSource, remote: Remote, api_key: str | None, mode: str,
     max_rejected_share: float, since: dt.date | None = None, until: dt.date | None = None, strict: bool = False,
-    track: Track = no_track,
+    track: Track = no_track, map_: Map = threads,
 ) -> IngestReport:  # fmt: skip
     """Bring feeder readings into the store, and the hierarchy of all feeders into the network table.
 
     A day that cannot be fetched is reported like a part that cannot be read, and what an earlier run brought of it
-    stays; with ``strict`` it keeps all others out.
+    stays; with ``strict`` it keeps all others out. Fetching is this process's alone, at one polite pace and with a key
+    that goes no further; ``map_`` carries the reading.
 
     Raises:
         ConfigError: If the days are in the wrong order, or a setting is none.
@@ -80,7 +82,14 @@ def ingest_ssen(
             )
         ingestor = SSENIngestor(input_root, lookup=lookup, usage=usage, since=since, until=until)
     report = ingest(
-        ingestor, store, mode=mode, max_rejected_share=max_rejected_share, strict=strict, track=track, lost=lost
+        ingestor,
+        store,
+        mode=mode,
+        max_rejected_share=max_rejected_share,
+        strict=strict,
+        track=track,
+        lost=lost,
+        map_=map_,
     )
     store.write_network(network_table(ingestor.lookup.feeders, store.entities("ssen")))
     return report

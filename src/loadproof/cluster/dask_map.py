@@ -1,0 +1,189 @@
+"""A map over the workers of a Dask cluster: in order, few on their way, every failed task by its name."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import dask
+from distributed import Client, Future, KilledWorker, LocalCluster
+
+from loadproof.errors import EngineError
+from loadproof.parts import Map
+
+__all__ = ["ALLOWED_FAILURES", "local_cluster", "standing_cluster"]
+
+logger = logging.getLogger(__name__)
+
+RETRIES: Final = 2
+"""A task that raises is tried so many times more: a shared folder has its moments."""
+
+ALLOWED_FAILURES: Final = 2
+"""So many workers may die of one task before it counts as failed; a scheduler started elsewhere has its own number."""
+
+PATIENCE_S: Final = 60
+"""A cluster without a worker is waited for so long, and so is a scheduler that is being restarted."""
+
+_LOOK_S: Final = 5
+_LEAST_ON_THEIR_WAY: Final = 64
+_A_THREAD: Final = 4
+_SAME: Final = ("loadproof", "numpy", "polars", "pyarrow")
+"""What must be of one version everywhere, for the same bytes to come out."""
+
+_AGAIN: Final = "run the same command again, it goes on from here"
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What all tasks of a map have in common: sent once, and kept by each worker that wants it."""
+
+    function: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One item, as it is: without a wrapper Dask would look into tuples and lists for results of other tasks."""
+
+    value: Any
+
+
+def _hold(held: _Held) -> _Held:
+    return held
+
+
+def _do(held: _Held, item: _Item) -> Any:  # noqa: ANN401
+    return held.function(item.value)
+
+
+@contextmanager
+def standing_cluster(address: str, tell: Callable[[str], None]) -> Iterator[Map]:
+    """Yield a map over the workers of the scheduler at an address; TLS is as Dask's own settings say.
+
+    Raises:
+        EngineError: If nobody answers there.
+    """
+    place = urlsplit(address)
+    if place.scheme != "tls" and place.hostname not in _LOOPBACK:
+        logger.warning("%s: is open, and who reaches it runs code as its workers do; docs/cluster.md says how to close "
+                       "it with TLS", address)  # fmt: skip
+    with _connect(address) as client:
+        tell(f"dask: {address}, dashboard {client.dashboard_link}")
+    yield partial(_map, partial(_connect, address))
+
+
+@contextmanager
+def local_cluster(workers: int, tell: Callable[[str], None]) -> Iterator[Map]:
+    """Yield a map over processes started on this machine, which talk TLS, so that no other user can speak to them."""
+    knobs = {"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}
+    with (
+        dask.config.set(knobs),
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", security=True
+        ) as cluster,
+    ):
+        tell(f"dask: {workers} workers on this machine, dashboard {cluster.dashboard_link}")
+        yield partial(_map, partial(Client, cluster, set_as_default=False))
+
+
+def _connect(address: str) -> Client:
+    try:
+        return Client(address, timeout=PATIENCE_S, set_as_default=False, name="loadproof")
+    except (OSError, ValueError) as error:
+        raise EngineError(
+            f"{address}: {error}; start the scheduler there ('dask scheduler'), or mend DASK_SCHEDULER_ADDRESS"
+        ) from error
+
+
+def _map(connect: Callable[[], Client], function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """Yield the results in the order of the items; when all are done, raise if any failed."""
+    failed: list[str] = []
+    with connect() as client:  # anew for each map, since a scheduler may have been restarted
+        threads = _threads(client)
+        held = client.submit(_hold, _Held(function), pure=False, retries=RETRIES)
+        title, pending = f"{_name(function)}-{uuid4().hex[:8]}", deque[tuple[str, Future]]()
+        for number, item in enumerate(items):
+            key = f"{title}-{number}"  # Dask groups by what stands before the number
+            future = client.submit(_do, held, _Item(item), key=key, pure=False, retries=RETRIES)
+            pending.append((str(item), future))
+            if len(pending) >= max(_LEAST_ON_THEIR_WAY, _A_THREAD * threads):
+                yield from _settled(client, *pending.popleft(), failed)
+        while pending:
+            yield from _settled(client, *pending.popleft(), failed)
+    if failed:
+        done = "all others are done" if len(failed) == 1 else f"{len(failed)} such, all others are done"
+        raise EngineError(f"{'; '.join(failed[:5])} ({done}); mend what is said there and {_AGAIN}")
+
+
+def _name(function: Callable[[Any], Any]) -> str:
+    return _name(function.func) if isinstance(function, partial) else function.__name__.strip("_")
+
+
+def _threads(client: Client) -> int:
+    """Wait for a worker, and return how many tasks can run at once.
+
+    Raises:
+        EngineError: If there is none, or one is of another version.
+    """
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE_S)
+    except TimeoutError as error:
+        raise EngineError(_no_worker(client)) from error
+    found = client.get_versions(packages=list(_SAME))
+    own = found["client"]["packages"]
+    for worker, said in found["workers"].items():
+        for package in ("python", *_SAME):
+            if said["packages"][package] != own[package]:
+                raise EngineError(
+                    f"worker {worker}: has {package} {said['packages'][package]}, and here it is {own[package]}, so "
+                    "that other bytes could come out; install the same there"
+                )
+    return int(sum(client.nthreads().values()))
+
+
+def _no_worker(client: Client) -> str:
+    return f"{client.scheduler.address}: has had no worker for {PATIENCE_S} s; start one ('dask worker') and {_AGAIN}"
+
+
+def _settled(client: Client, task: str, future: Future, failed: list[str]) -> Iterator[Any]:
+    """Wait for a task and yield its result, or note why it failed.
+
+    Raises:
+        EngineError: If the scheduler is lost, or all workers are.
+    """
+    error = _wait(client, future)
+    if future.status == "finished":
+        yield future.result()
+    elif isinstance(error, KilledWorker):
+        failed.append(f"{task}: {_killed(client, error)}")
+    elif error is not None:
+        logger.error("%s: failed", task, exc_info=error)
+        failed.append(f"{task}: {type(error).__name__}: {error}")
+    else:
+        raise EngineError(f"the scheduler went away during {task}; start it and {_AGAIN}")
+
+
+def _wait(client: Client, future: Future) -> BaseException | None:
+    """Wait until a task is settled one way or the other, and return its error if it has one."""
+    alone_s = 0
+    while alone_s < PATIENCE_S:
+        try:
+            error: BaseException | None = future.exception(timeout=_LOOK_S)
+            return error
+        except TimeoutError:
+            alone_s = 0 if client.nthreads() else alone_s + _LOOK_S
+    raise EngineError(_no_worker(client))
+
+
+def _killed(client: Client, error: KilledWorker) -> str:
+    """Say how workers died of a task: the scheduler is told when one is ended for its memory."""
+    ended = {event["worker"]: event["rss"] for _, event in client.get_events("worker-restart-memory") or ()}
+    count = error.allowed_failures + 1
+    if rss := ended.get(error.last_worker.address):
+        return f"took more memory than a worker has, {count} times, the last at {rss / 1e9:.1f} GB; give workers more"
+    return f"{count} workers died of it, the last at {error.last_worker.address}; see that one's log"

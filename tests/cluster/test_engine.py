@@ -1,0 +1,38 @@
+import os
+from functools import partial
+
+import pytest
+from tests.cluster import tasks
+
+from loadproof.cluster.engine import engine
+from loadproof.errors import EngineError
+
+
+@pytest.fixture(scope="module")
+def map_():
+    """A map over two workers of its own cluster on this machine."""
+    with engine("dask", workers=2) as carried:
+        yield carried
+
+
+def test_the_plain_engine_is_the_map_it_is_given():
+    with engine() as plain, engine("plain", plain=list) as other:
+        assert plain is map
+        assert other is list
+
+
+def test_100_results_come_in_order_from_2_processes_that_are_not_this_one(map_):
+    results = list(map_(tasks.double, range(100)))
+    assert [result for result, _ in results] == [2 * number for number in range(100)]
+    assert len({pid for _, pid in results} - {os.getpid()}) == 2
+
+
+def test_two_failed_tasks_of_20_are_named_when_the_18_others_are_done(map_):
+    done, results = [], map_(partial(tasks.fail_at, (3, 7)), range(20))
+    with pytest.raises(
+        EngineError, match=r"3: ValueError: 3 is bad; 7: ValueError: 7 is bad \(2 such, all others"
+    ) as told:
+        for result in results:
+            done.append(result)
+    assert done == [number for number in range(20) if number not in (3, 7)]
+    assert str(told.value).endswith("run the same command again, it goes on from here")
