@@ -5,6 +5,7 @@
 Everything is put in place whole or not at all.
 """
 
+import datetime as dt
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -91,14 +92,32 @@ class Store(RunTables):
         """Return the months of a dataset that are at rest."""
         return {path.name.removeprefix("month=") for path in (self.root / f"dataset={dataset}").glob("month=*")}
 
-    def scan_readings(self, dataset: Dataset) -> pl.LazyFrame:
+    def month_files(self, dataset: Dataset, since: dt.datetime | None, until: dt.datetime | None) -> list[Path]:
+        """Return the files of the months that have an instant from ``since`` to before ``until``, UTC."""
+        first, last = (f"month={at:%Y-%m}" if at else edge for at, edge in ((since, "month="), (until, "month=~")))
+        files = sorted((self.root / f"dataset={dataset}").glob("month=*/*.parquet"))
+        return [file for file in files if first <= file.parent.name <= last]
+
+    def stamps(self, dataset: Dataset, since: dt.datetime, until: dt.datetime) -> list[tuple[str, int, int]]:
+        """Return of each of these files its place, its bytes and when it was written: other readings, other stamps."""
+        facts = ((file, file.stat()) for file in self.month_files(dataset, since, until))
+        return [(str(file.relative_to(self.root)), told.st_size, told.st_mtime_ns) for file, told in facts]
+
+    def scan_readings(
+        self, dataset: Dataset, *, since: dt.datetime | None = None, until: dt.datetime | None = None
+    ) -> pl.LazyFrame:
         """Return a dataset's readings, lazily, with the columns of ``READINGS``, ``dataset`` and ``month``.
+
+        Args:
+            dataset: Whose readings.
+            since: Months before that of this instant, UTC, are left out, unless there are no others.
+            until: Months after that of this instant are left out likewise.
 
         Raises:
             SchemaError: If nothing was ingested, or the files are not ours.
         """
         folder = self.root / f"dataset={dataset}"
-        files = sorted(folder.glob("month=*/*.parquet"))
+        files = self.month_files(dataset, since, until) or self.month_files(dataset, None, None)
         if not files:
             raise SchemaError(f"{folder}: holds no readings; run 'loadproof ingest {dataset}' first")
         if self.begun_commits(dataset):

@@ -11,6 +11,7 @@ from loadproof.features.calendar import (
     WEEKDAYS,
     days_before,
     is_clock_change,
+    last_whole_day,
     local_date,
     local_half_hour,
     local_midnights,
@@ -111,3 +112,10 @@ def test_1_day_before_0130_on_the_day_after_the_spring_change_there_was_no_0130(
     assert days_before(ts, np.array([2])).astype(str).tolist() == [
         "2013-03-30T01:30:00.000000", "2013-03-30T02:30:00.000000",
     ]  # fmt: skip
+
+
+def test_at_a_uk_midnight_the_day_before_has_ended_and_a_minute_earlier_the_one_before_that():
+    midnight = dt.date(2013, 4, 2)  # 23:00 UTC of the first
+    assert last_whole_day(midnight) == dt.date(2013, 4, 1)
+    assert last_whole_day(dt.datetime(2013, 4, 1, 22, 59, tzinfo=dt.UTC)) == dt.date(2013, 3, 31)
+    assert last_whole_day(dt.datetime(2013, 4, 1, 23, 30, tzinfo=dt.UTC)) == dt.date(2013, 4, 1)

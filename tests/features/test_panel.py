@@ -56,3 +56,13 @@ def test_counts_and_cuts_of_2_homes_are_those_of_their_slices_inside_the_panel_a
     assert panel.count(np.array([-1, 1, 3, 9]), 2).tolist() == [[1, 1, 1, 0], [0, 1, 1, 0]]
     cut = panel.cut(np.array([0, 1, 1, 0]), np.array([-1, 1, 3, -9]), 2)
     np.testing.assert_array_equal(cut, [[nan, 1], [nan, 7], [8, nan], [nan, nan]])
+
+
+def test_a_panel_made_to_reach_further_is_missing_there_and_is_never_cut():
+    panel = random_panel(np.random.default_rng(3))
+    steps = panel.energy_kwh.shape[1]
+    later = panel.reaching(panel.end + np.timedelta64(3 * panel.interval_mins, "m"))
+    assert later.energy_kwh.shape[1] == steps + 3
+    assert np.isnan(later.energy_kwh[:, steps:]).all()
+    np.testing.assert_array_equal(later.energy_kwh[:, :steps], panel.energy_kwh)
+    assert panel.reaching(panel.start).energy_kwh.shape == panel.energy_kwh.shape

@@ -9,7 +9,7 @@ import pytest
 from loadproof.errors import ConfigError
 from loadproof.features.windows import Inputs
 from loadproof.feeders.assets import LIMITS
-from loadproof.feeders.risk import risk_of_paths, risk_of_quantiles
+from loadproof.feeders.risk import count_over, rank_together, risk_of_paths, risk_of_quantiles
 from loadproof.forecaster import make_forecast
 from loadproof.schema import LEVELS, RISK, RISK_STEPS
 
@@ -100,3 +100,15 @@ def test_a_limit_without_a_forecast_and_forecasts_of_two_instants_are_refused():
         risk_of_quantiles(forecast(), twice, limits(a=1.0), LEVEL_OF, model="m")
     with pytest.raises(ConfigError, match="no entity has a limit"):
         risk_of_quantiles(forecast(), inputs(), limits(), LEVEL_OF, model="m")
+
+
+def test_parts_ranked_together_are_the_ranking_of_the_whole():
+    given = limits(a=90.0, b=18.0, s=40.0)
+    whole = risk_of_quantiles(forecast(), inputs(), given, LEVEL_OF, model="m").ranked
+    parts = [
+        risk_of_quantiles(forecast(), inputs(), given.filter(entity_id=name), LEVEL_OF, model="m").ranked
+        for name in ("b", "s", "a")
+    ]
+    assert rank_together(parts).equals(whole)
+    assert count_over(whole) == 3
+    assert rank_together([]).schema == RISK

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,14 +14,26 @@ from loadproof.anomaly.alerts import find_alerts
 from loadproof.anomaly.following import CleanHistory, follow
 from loadproof.anomaly.pvalues import score_table
 from loadproof.anomaly.sweep import DayScores, Sweep
-from loadproof.detector import Scores
 from loadproof.errors import ConfigError
 from loadproof.evaluation.bootstrap import MIN_BLOCKS, bounds, draw_weights, resample
 from loadproof.evaluation.timeline import find_spans, timeline_of
 from loadproof.features.calendar import local_date
 from loadproof.features.windows import Windows
+from loadproof.schema import ALERTS
 
-__all__ = ["AchievedRate", "Watched", "achieved_rate", "alerts_to_show", "count_kinds", "watch", "worst_alerts"]
+__all__ = [
+    "AchievedRate",
+    "Judged",
+    "Watched",
+    "achieved_rate",
+    "alerts_to_show",
+    "count_kinds",
+    "join_alerts",
+    "judge",
+    "tell",
+    "watch",
+    "worst_alerts",
+]
 
 _WEEK_MINS: Final = 7 * 24 * 60
 
@@ -122,6 +135,88 @@ def alerts_to_show(alerts: pl.DataFrame, *, homes: int = 16, most: int = 60) -> 
     return [*first, *others[: max(most - len(first) - len(longest), 0)], *longest]
 
 
+class Judged(NamedTuple):
+    """Days that were judged, each among what came before it: whose and when, scores, p-values, and which are odd."""
+
+    found: DayScores
+    p: NDArray[np.float32]  # (N, H)
+    limit: NDArray[np.float32]  # (N,)
+
+    @property
+    def odd(self) -> NDArray[np.bool_]:
+        """Which readings are odd, ``(N, H)``."""
+        return self.p <= self.limit[:, None]
+
+    def between(self, first: str, last: str) -> "Judged":
+        """Return the days of the entities from the first name to the last alone."""
+        mine = (self.found.inputs.entity >= first) & (self.found.inputs.entity <= last)
+        return Judged(self.found.take(mine), self.p[mine], self.limit[mine])
+
+    def table(self, detector: str) -> pl.DataFrame:
+        """Return the rows of ``SCORES``."""
+        return score_table(detector, self.found.scores, self.p, self.found.inputs)
+
+    def rate(self, *, draws: int, rng: np.random.Generator) -> AchievedRate:
+        """Return how often alerts stood; the interval is of so many ``draws``."""
+        inputs = self.found.inputs
+        line = timeline_of(inputs)
+        odd, read = line.lay(self.odd, blank=False), line.lay(~np.isnan(self.found.scores.score), blank=False)
+        return achieved_rate(odd, read, interval_mins=inputs.interval_mins, draws=draws, rng=rng)
+
+    def limits(self) -> dict[str, float]:
+        """Return the p-value at or below which a reading is odd, by UK day."""
+        days = local_date(self.found.inputs.t0).astype(str).tolist()
+        return dict(sorted(dict(zip(days, self.limit.tolist(), strict=True)).items()))
+
+
+def judge(
+    found: DayScores, clean: CleanHistory, dates: Sequence[dt.date], entities: NDArray[np.str_] | None = None, *,
+    alerts_per_week: float,
+) -> Judged:  # fmt: skip
+    """Return what the history makes of some days of some entities.
+
+    Args:
+        found: The scores of these days, and of all that they are judged by, of at least these entities.
+        clean: The history.
+        dates: The UK days to judge, all from ``clean.judged_from`` on.
+        entities: Whose; None for all.
+        alerts_per_week: False alarms per home and week to put up with.
+
+    Raises:
+        ConfigError: When none of them has a day that can be judged, or the history is too short.
+    """
+    whose = np.unique(found.inputs.entity) if entities is None else entities
+    wanted = np.isin(found.inputs.entity, whose) & np.isin(local_date(found.inputs.t0), np.array(dates, "datetime64"))
+    if not wanted.any():
+        raise ConfigError(
+            f"none of {len(whose)} entities has a reading in the weeks before a day that is judged, from "
+            f"{clean.judged_from} on; choose a later day, or other entities"
+        )
+    followed = follow(found, clean, dates[0], alerts_per_week=alerts_per_week)
+    return Judged(found.take(wanted), followed.p[wanted], followed.limit[wanted])
+
+
+def join_alerts(tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Return several tables of alerts as one, in their order."""
+    return pl.concat([pl.DataFrame(schema=ALERTS), *tables])
+
+
+def tell(days: Sweep, judged: Judged, *, detector: str) -> pl.DataFrame:
+    """Return the alerts of the days of ``days``, which were judged, as rows of ``ALERTS``, by entity and time."""
+    owners, odd = judged.found.inputs.entity, judged.odd
+
+    def find(windows: Windows) -> pl.DataFrame | None:
+        names = windows.inputs.entity
+        if not len(names):
+            return None
+        first, last = np.searchsorted(owners, names[0]), np.searchsorted(owners, names[-1], side="right")
+        rows = slice(int(first), int(last))
+        mine = judged.found.take(rows).scores
+        return find_alerts(windows, mine, judged.p[rows], odd=odd[rows], detector=detector)
+
+    return join_alerts(table for table in days.work(find) if table is not None)
+
+
 def watch(
     days: Sweep, found: DayScores, clean: CleanHistory, *, alerts_per_week: float, detector: str, draws: int,
     rng: np.random.Generator,
@@ -140,30 +235,7 @@ def watch(
     Raises:
         ConfigError: When none of them has a day that can be judged, or the history is too short.
     """
-    dates = local_date(days.midnights)
-    day, entity = local_date(found.inputs.t0), found.inputs.entity
-    wanted = np.isin(entity, days.panel.entities) & np.isin(day, dates)
-    if not wanted.any():
-        raise ConfigError(
-            f"none of {len(days.panel.entities)} entities has a reading in the weeks before a day that is judged, from "
-            f"{clean.judged_from} on; choose a later day, or other entities"
-        )
-    followed = follow(found, clean, dates[0].astype(dt.date), alerts_per_week=alerts_per_week)
-    judged, p, odd = found.take(wanted), followed.p[wanted], followed.odd[wanted]
-    owners = judged.inputs.entity
-
-    def tell(windows: Windows) -> pl.DataFrame | None:
-        names = windows.inputs.entity
-        if not len(names):
-            return None
-        first, last = np.searchsorted(owners, names[0]), np.searchsorted(owners, names[-1], side="right")
-        rows = slice(int(first), int(last))
-        mine = Scores(judged.scores.score[rows], judged.scores.kind[rows], judged.scores.kinds)
-        return find_alerts(windows, mine, p[rows], odd=odd[rows], detector=detector)
-
-    alerts = pl.concat([table for table in days.work(tell) if table is not None])
-    line, interval_mins = timeline_of(judged.inputs), judged.inputs.interval_mins
-    laid, read = line.lay(odd, blank=False), line.lay(~np.isnan(judged.scores.score), blank=False)
-    rate = achieved_rate(laid, read, interval_mins=interval_mins, draws=draws, rng=rng)
-    limits = dict(zip(day[wanted].astype(str).tolist(), followed.limit[wanted].tolist(), strict=True))
-    return Watched(score_table(detector, judged.scores, p, judged.inputs), alerts, rate, dict(sorted(limits.items())))
+    dates: list[dt.date] = local_date(days.midnights).tolist()
+    judged = judge(found, clean, dates, days.panel.entities, alerts_per_week=alerts_per_week)
+    alerts = tell(days, judged, detector=detector)
+    return Watched(judged.table(detector), alerts, judged.rate(draws=draws, rng=rng), judged.limits())

@@ -13,6 +13,7 @@ from loadproof import __version__
 from loadproof.cli.anomaly import anomaly_command
 from loadproof.cli.benchmark import benchmark_app
 from loadproof.cli.feeders import feeders_app
+from loadproof.cli.fleet import fleet_command
 from loadproof.cli.forecasting import backtest_command, forecast_command, train_command
 from loadproof.cli.ingest import ingest_app
 from loadproof.cli.options import (
@@ -126,6 +127,7 @@ app.command("train")(train_command)
 app.command("forecast")(forecast_command)
 app.command("backtest")(backtest_command)
 app.command("anomaly")(anomaly_command)
+app.command("fleet")(fleet_command)
 
 
 @app.command("report")

@@ -11,7 +11,7 @@ from loadproof.features.calendar import UK_ZONE
 from loadproof.features.windows import Inputs
 from loadproof.forecaster import Forecast
 
-__all__ = ["Outlook", "outlooks"]
+__all__ = ["Outlook", "count_fallbacks", "outlooks"]
 
 
 class Outlook(NamedTuple):
@@ -36,6 +36,12 @@ class Outlook(NamedTuple):
     peak_high_kwh: float
     steps: int
     fallbacks: dict[str, int]
+
+
+def count_fallbacks(forecast: Forecast) -> dict[str, int]:
+    """Return how many windows needed each fallback in any interval, those alone that were needed."""
+    counts = {name: int((forecast.how == at).any(axis=1).sum()) for at, name in enumerate(forecast.hows) if name}
+    return {name: count for name, count in counts.items() if count}
 
 
 def outlooks(forecast: Forecast, inputs: Inputs) -> list[Outlook]:

@@ -20,6 +20,7 @@ __all__ = [
     "Moment",
     "days_before",
     "is_clock_change",
+    "last_whole_day",
     "local_date",
     "local_half_hour",
     "local_midnights",
@@ -110,6 +111,12 @@ def to_instant(moment: Moment) -> np.datetime64:
     if moment.tzinfo is None:
         raise ConfigError(f"{moment} has no zone; write {moment.isoformat()}Z if it is UTC")
     return np.datetime64(_to_us(moment - _EPOCH), "us")
+
+
+def last_whole_day(at: Moment) -> dt.date:
+    """Return the last UK day that has ended by an instant."""
+    today: dt.date = local_date(to_instant(at).reshape(1))[0].astype(dt.date)
+    return today - _DAY
 
 
 def to_local(ts: Instants) -> Instants:

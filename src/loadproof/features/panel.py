@@ -84,6 +84,12 @@ class Panel(Card):
         rows = np.isin(self.entities, list(names))
         return Panel(self.entities[rows], self.start, self.interval_mins, self.energy_kwh[rows])
 
+    def reaching(self, end: np.datetime64) -> "Panel":
+        """Return the same series up to ``end`` at least, on the grid; what is added is missing."""
+        more = max(int(self.steps_to(np.array([end]))[0]) - self.energy_kwh.shape[1], 0)
+        energy = np.pad(self.energy_kwh, ((0, 0), (0, more)), constant_values=np.nan) if more else self.energy_kwh
+        return Panel(self.entities, self.start, self.interval_mins, energy)
+
     def steps_to(self, ts: Instants) -> NDArray[np.int64]:
         """Return how many steps after ``start`` each instant lies, of the same shape; may be negative.
 

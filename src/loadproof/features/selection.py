@@ -2,22 +2,30 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from loadproof.errors import SchemaError
 from loadproof.features.calendar import Instants, local_midnights, to_instant
 from loadproof.features.panel import Panel, panel_from_readings
 
-__all__ = ["PANEL_COLUMNS", "as_datetime", "midnights_and", "read_panel", "read_span"]
+__all__ = ["PANEL_COLUMNS", "Seen", "as_datetime", "midnights_and", "read_panel", "read_seen", "read_span"]
 
 PANEL_COLUMNS: Final = ("entity_id", "ts_utc", "interval_mins", "energy_kwh")
 
 
+def _collect(frame: pl.LazyFrame) -> pl.DataFrame:
+    try:
+        return frame.collect(engine="streaming")
+    except (pl.exceptions.ComputeError, OSError) as error:
+        raise SchemaError(f"the readings cannot be read ({error}); ingest them again") from error
+
+
 def read_panel(
     readings: pl.LazyFrame, *, entities: Sequence[str] | None = None, since: dt.datetime | None = None,
-    until: dt.datetime | None = None,
+    until: dt.datetime | None = None, between: tuple[str, str] | None = None,
 ) -> Panel | None:  # fmt: skip
     """Return the readings of some entities and some time as a panel; None where there are none.
 
@@ -26,15 +34,35 @@ def read_panel(
         entities: Whose; None for all.
         since: First interval start, UTC; None for the first there is.
         until: First interval start no longer wanted, UTC.
+        between: The first and the last name wanted; what lies outside need not even be unpacked.
 
     Raises:
-        SchemaError: As :func:`panel_from_readings`.
+        SchemaError: As :func:`panel_from_readings`, or if a file is damaged.
     """
     wanted = [pl.col("entity_id").is_in(list(entities))] if entities is not None else []
     wanted += [pl.col("ts_utc") >= since] if since is not None else []
     wanted += [pl.col("ts_utc") < until] if until is not None else []
-    frame = readings.filter(*wanted).select(PANEL_COLUMNS).collect(engine="streaming")
+    wanted += [pl.col("entity_id").is_between(pl.lit(between[0]), pl.lit(between[1]))] if between is not None else []
+    frame = _collect(readings.filter(*wanted).select(PANEL_COLUMNS))
     return panel_from_readings(frame) if frame.height else None
+
+
+class Seen(NamedTuple):
+    """Whose readings there are, in order, the end of the last of them, UTC, and how long each is."""
+
+    entities: list[str]
+    end: dt.datetime
+    interval_mins: int
+
+
+def read_seen(readings: pl.LazyFrame, since: dt.datetime, until: dt.datetime) -> Seen | None:
+    """Return what there is to see from ``since`` to before ``until``; None where there is no reading."""
+    wanted = readings.filter(pl.col("ts_utc") >= since, pl.col("ts_utc") < until)
+    found = _collect(wanted.group_by("entity_id").agg(pl.col("ts_utc", "interval_mins").max()))
+    if found.is_empty():
+        return None
+    last, mins = found.select(pl.col("ts_utc", "interval_mins").max()).row(0)
+    return Seen(found["entity_id"].cast(pl.String).sort().to_list(), last + dt.timedelta(minutes=mins), mins)
 
 
 def read_span(readings: pl.LazyFrame, entity: str) -> tuple[dt.datetime, dt.datetime] | None:

@@ -1,5 +1,6 @@
 """From forecasts and limits to ``RISK``: who is likeliest to exceed what, when, and by how much."""
 
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -21,7 +22,15 @@ from loadproof.feeders.together import any_together
 from loadproof.forecaster import Forecast
 from loadproof.schema import RISK, RISK_STEPS
 
-__all__ = ["HEADROOM_LEVEL", "Risk", "rank_risks", "risk_of_paths", "risk_of_quantiles"]
+__all__ = [
+    "HEADROOM_LEVEL",
+    "Risk",
+    "count_over",
+    "rank_risks",
+    "rank_together",
+    "risk_of_paths",
+    "risk_of_quantiles",
+]
 
 HEADROOM_LEVEL: Final = 0.95
 """Headroom is what is left below a limit at this quantile of the load."""
@@ -151,15 +160,30 @@ def rank_risks(told: _Told, ts: Instants, limits: pl.DataFrame, levels: dict[str
         model=pl.lit(model),
         t0_utc=_utc(ts[:, 0]),
     )
-    left = pl.col("headroom_95_kwh") / pl.col("limit_kwh")
-    ranked = ranked.sort(
-        pl.col("any_low"), pl.col("expected_excess_kwh"), -left, pl.col("entity_id"), "limit",
-        descending=[True, True, True, False, False],
-    ).with_columns(rank=pl.int_range(1, pl.len() + 1))  # fmt: skip
+    ranked = _in_rank(ranked)
     order = ranked["place"].to_numpy()
     return Risk(
         ranked.select(pl.col(name).cast(dtype) for name, dtype in RISK.items()), _steps(told, room, ts, ranked, order)
     )
+
+
+def _in_rank(told: pl.DataFrame) -> pl.DataFrame:
+    left = pl.col("headroom_95_kwh") / pl.col("limit_kwh")
+    return told.sort(
+        pl.col("any_low"), pl.col("expected_excess_kwh"), -left, pl.col("entity_id"), "limit",
+        descending=[True, True, True, False, False],
+    ).with_columns(rank=pl.int_range(1, pl.len() + 1))  # fmt: skip
+
+
+def rank_together(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Return several tables of ``RISK`` as one, in one order of rank."""
+    joined = _in_rank(pl.concat([pl.DataFrame(schema=RISK), *parts]))
+    return joined.select(pl.col(name).cast(dtype) for name, dtype in RISK.items())
+
+
+def count_over(ranked: pl.DataFrame) -> int:
+    """Return how many entities pass a limit at the 95 % quantile of their load in some half hour."""
+    return ranked.filter(pl.col("headroom_95_kwh") < 0)["entity_id"].n_unique()
 
 
 def _steps(

@@ -35,7 +35,7 @@ from loadproof.seeds import rng_for
 from loadproof.store import Store
 from loadproof.tracking import NO_TRACKER, Tracker
 
-__all__ = ["Detection", "detect", "detect_day"]
+__all__ = ["Detection", "Ground", "clean_history", "detect", "detect_day", "of_dataset"]
 
 _DAY = dt.timedelta(days=1)
 _OF_LIMITS = ("physical", "ensemble")
@@ -71,7 +71,7 @@ class Detection:
     folder: Path
 
 
-class _Ground(NamedTuple):
+class Ground(NamedTuple):
     """What days are cut from."""
 
     panel: Panel
@@ -79,16 +79,18 @@ class _Ground(NamedTuple):
     config: ExperimentConfig
 
     def days(self, first: dt.date, until: dt.date, *, entities: Sequence[str] = ()) -> Sweep:
+        """Return the days from ``first`` to before ``until``, of some entities or all."""
         panel = self.panel.only(entities) if entities else self.panel
         around, threads = self.surroundings, self.config.anomaly.threads
         return Sweep(panel, first, until, weather=around.weather, place=around.place, threads=threads)
 
 
-def _clean(config: ExperimentConfig) -> CleanHistory:
+def clean_history(config: ExperimentConfig) -> CleanHistory:
+    """Return which days others are judged by."""
     return CleanHistory.of(config.forecast.test_from, config.anomaly)
 
 
-def _of_dataset(dataset: Dataset, config: ExperimentConfig) -> ExperimentConfig:
+def of_dataset(dataset: Dataset, config: ExperimentConfig) -> ExperimentConfig:
     """Return the knobs as they hold for a dataset: a feeder has no service fuse."""
     if dataset != "ssen":
         return config
@@ -114,7 +116,7 @@ def _submeters(store: Store, dataset: Dataset) -> dict[str, list[str]]:
 
 
 def _fit_and_score(
-    ground: _Ground, facts: ModelFacts, folder: Path, device: str, anew: bool, submeters: dict[str, list[str]],
+    ground: Ground, facts: ModelFacts, folder: Path, device: str, anew: bool, submeters: dict[str, list[str]],
     track: Track,
 ) -> tuple[Ready, DayScores]:  # fmt: skip
     """Take the detector that stands in the folder, or fit one and keep it once it has scored every day."""
@@ -124,7 +126,9 @@ def _fit_and_score(
         with FileLock(folder.with_name(f".{folder.name}.lock")).acquire(timeout=0):
             ready = None if anew else standing_detector(folder, facts, config, device)
             ready = ready or fit_detector(ground.panel, ground.surroundings, config, facts, device)
-            found = _score(ground.days(_clean(config).first, config.forecast.test_until), ready, submeters, track)
+            found = _score(
+                ground.days(clean_history(config).first, config.forecast.test_until), ready, submeters, track
+            )
             if ready.how == "fitted":
                 write_model(folder, StoredModel(facts, ready.detector.state()))
     except Timeout as error:
@@ -133,12 +137,12 @@ def _fit_and_score(
 
 
 def _tell(
-    store: Store, ground: _Ground, found: DayScores, ready: Ready, span: tuple[dt.date, dt.date],
+    store: Store, ground: Ground, found: DayScores, ready: Ready, span: tuple[dt.date, dt.date],
     where: tuple[Path, Path], entities: Sequence[str],
 ) -> Detection:  # fmt: skip
     """Turn the scores of a span of days into tables, write them, and return what they say."""
     (first, until), (output_dir, folder), config = span, where, ground.config
-    days, name, clean = ground.days(first, until, entities=entities), ready.facts.model, _clean(config)
+    days, name, clean = ground.days(first, until, entities=entities), ready.facts.model, clean_history(config)
     wanted = config.anomaly.alerts_per_week
     told = watch(
         days, found, clean, alerts_per_week=wanted, detector=name, draws=config.evaluation.bootstrap_draws,
@@ -184,10 +188,10 @@ def detect(
     """
     detector_of(name)
     _require_entities(store, dataset, entities)
-    config = _of_dataset(dataset, config)
-    ground = _Ground(read_all(store, dataset), read_surroundings(store, config.features, seed=config.seed), config)
+    config = of_dataset(dataset, config)
+    ground = Ground(read_all(store, dataset), read_surroundings(store, config.features, seed=config.seed), config)
     folder = models_root / "detectors" / name
-    facts = detector_facts(store, dataset, name, ground.panel, ground.surroundings, config)
+    facts = detector_facts(store, dataset, name, ground.panel.interval_mins, ground.surroundings, config)
     params, tags = {"seed": config.seed, **facts.settings}, {"dataset": dataset, "data_sha256": facts.data_sha256}
     with tracker.run(f"watch {name}", params=params, tags={**tags, "seed": str(config.seed)}) as run:
         ready, found = _fit_and_score(ground, facts, folder, device, anew, _submeters(store, dataset), track)
@@ -226,15 +230,16 @@ def detect_day(
     """
     detector_of(name)
     _require_entities(store, dataset, entities)
-    config, folder = _of_dataset(dataset, config), models_root / "detectors" / name
+    config, folder = of_dataset(dataset, config), models_root / "detectors" / name
     surroundings = read_surroundings(store, config.features, seed=config.seed)
-    first = _clean(config).needed_from(day)
+    first = clean_history(config).needed_from(day)
     since, until = (as_datetime(to_instant(date)) for date in (first - CONTEXT_DAYS * _DAY, day + _DAY))
     panel = read_panel(store.scan_readings(dataset), since=since, until=until)
     if panel is None or panel.end <= to_instant(day):
         raise ConfigError(f"{store.root}: holds no reading of {day}; ingest it first, or name another day with --at")
-    ground = _Ground(panel, surroundings, config)
-    ready = read_detector(folder, detector_facts(store, dataset, name, panel, surroundings, config), config, device)
+    ground = Ground(panel, surroundings, config)
+    wanted = detector_facts(store, dataset, name, panel.interval_mins, surroundings, config)
+    ready = read_detector(folder, wanted, config, device)
     found = _score(ground.days(first, day + _DAY), ready, _submeters(store, dataset), track)
     where = (output_dir / "at" / day.isoformat(), folder)
     return _tell(store, ground, found, ready, (day, day + _DAY), where, entities)

@@ -39,15 +39,15 @@ class Ready(NamedTuple):
 
 
 def detector_facts(
-    store: Store, dataset: Dataset, name: str, panel: Panel, surroundings: Surroundings, config: ExperimentConfig
+    store: Store, dataset: Dataset, name: str, interval_mins: int, surroundings: Surroundings, config: ExperimentConfig
 ) -> ModelFacts:
-    """Return the facts of the detector that a fit on these readings makes."""
-    steps = 24 * 60 // panel.interval_mins
+    """Return the facts of the detector that a fit on such readings makes."""
+    steps = 24 * 60 // interval_mins
     settings = config.model_dump(mode="json", include=sections_of(name, config))
     for free in _FREE:
         settings["anomaly"].pop(free)
     return ModelFacts(
-        model=name, dataset=dataset, interval_mins=panel.interval_mins, known_names=(),
+        model=name, dataset=dataset, interval_mins=interval_mins, known_names=(),
         context_steps=CONTEXT_DAYS * steps, horizon_steps=steps, data_lag_steps=0, seed=config.seed,
         trained_until=config.forecast.test_from.isoformat(), settings=settings,
         **data_facts(store, dataset, with_weather=surroundings.weather is not None),

@@ -3,35 +3,37 @@
 import datetime as dt
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from loadproof.config import ExperimentConfig, build_section
-from loadproof.errors import ConfigError, SchemaError
-from loadproof.evaluation.calibration import Calibration
+from loadproof.config import ExperimentConfig
+from loadproof.errors import ConfigError
 from loadproof.evaluation.outlook import Outlook, outlooks
 from loadproof.features.calendar import Moment, local_midnights, to_instant
-from loadproof.features.selection import as_datetime, midnights_and, read_panel, read_span
+from loadproof.features.selection import as_datetime, read_panel, read_span
 from loadproof.features.windows import Inputs, cut_windows, split_by_time
-from loadproof.forecaster import Forecast, Forecaster, forecast_table
-from loadproof.model_folder import ModelFacts, read_model, require_match
-from loadproof.runner.blocks import Surroundings, data_facts, read_surroundings
+from loadproof.forecaster import Forecast, forecast_table
+from loadproof.runner.blocks import read_surroundings
 from loadproof.runner.forecasters import AT_ONCE, builder_of
-from loadproof.runner.train import restored
-from loadproof.schema import FIRST_TS_UTC, Dataset
+from loadproof.runner.saved_forecast import (
+    MIN_OBSERVED_MINS,
+    Ready,
+    cut_now,
+    followed_from,
+    forecast_now,
+    looks_back,
+    read_saved,
+    require_features,
+    shorten,
+)
+from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
 
-__all__ = ["MIN_OBSERVED_MINS", "Prediction", "predict"]
+__all__ = ["Prediction", "predict"]
 
 logger = logging.getLogger(__name__)
-
-MIN_OBSERVED_MINS: Final = 24 * 60
-"""A home needs a day's worth of readings, in whatever pieces, where its model looks back; less says too little."""
-
-FOLLOWED_LIVES: Final = 4
-"""An adaptive calibration follows so many half-lives; what is older would count less than a sixteenth."""
 
 NAIVE_DAYS: Final = 28
 """A naive model is fitted on the windows of so many days before ``t0``."""
@@ -56,18 +58,6 @@ class Prediction:
     outlooks: Sequence[Outlook]
     left_out: Sequence[str]
     weather: str = "none"
-
-
-class _Ready(NamedTuple):
-    """A forecaster that can be asked, and the sizes of what it must be given."""
-
-    forecaster: Forecaster
-    config: ExperimentConfig
-    surroundings: Surroundings
-    interval_mins: int
-    folder: Path = Path()
-    facts: ModelFacts | None = None
-    calibration: Calibration | None = None
 
 
 def predict(
@@ -97,15 +87,15 @@ def predict(
     if model in AT_ONCE:
         ready = _fit_naive(store, dataset, model, t0, config, horizon_steps)
     else:
-        ready = _read(store, dataset, models_root / model, device, horizon_steps)
-        _require_features(ready, config)
+        ready = read_saved(store, dataset, models_root / model, device, horizon_steps)
+        require_features(ready, config)
     inputs, left_out = _inputs(store, dataset, ready, t0, entities)
     if ready.facts is not None and dt.date.fromisoformat(ready.facts.trained_until) > t0.date():
         logger.warning(
             "%s was trained until %s and so has seen what came after %s: this is no measure of how well it forecasts",
             model, ready.facts.trained_until, _said(t0),
         )  # fmt: skip
-    forecast, inputs = _shorten(_forecast(store, dataset, ready, inputs, t0), inputs, horizon_steps)
+    forecast, inputs = shorten(_forecast(store, dataset, ready, inputs, t0), inputs, horizon_steps)
     path = output_dir / "at" / f"{t0:%Y-%m-%dT%H%MZ}" / f"{model}.parquet"
     store.write_forecasts(path, forecast_table(model, forecast, inputs))
     label = "none" if ready.facts is None else ready.config.features.weather_label
@@ -116,56 +106,9 @@ def _said(t0: dt.datetime) -> str:
     return f"{t0:%Y-%m-%d %H:%M} UTC"
 
 
-def _shorten(forecast: Forecast, inputs: Inputs, steps: int) -> tuple[Forecast, Inputs]:
-    """Return the first steps of a forecast alone."""
-    shorter = replace(
-        forecast,
-        quantiles_kwh=forecast.quantiles_kwh[:, :steps],
-        mean_kwh=forecast.mean_kwh[:, :steps],
-        how=forecast.how[:, :steps],
-    )
-    return shorter, replace(inputs, horizon_steps=steps)
-
-
-def _read(store: Store, dataset: Dataset, folder: Path, device: str, horizon_steps: int) -> _Ready:
-    """Return a trained model, if it is one for these data."""
-    stored = read_model(folder)
-    facts = stored.facts
-    require_match(facts, folder, model=folder.name, dataset=dataset, mode=data_facts(store, dataset)["mode"])
-    if facts.horizon_steps < horizon_steps:
-        raise ConfigError(
-            f"{folder}: forecasts {facts.horizon_steps} intervals ahead and not {horizon_steps}; ask for fewer with "
-            f"--horizon, or train it with forecast.horizon_steps: {horizon_steps}"
-        )
-    try:
-        config = build_section(ExperimentConfig, **facts.settings, seed=facts.seed)
-    except ConfigError as error:
-        raise SchemaError(f"{folder}: {error}, by training the model again") from error
-    forecaster, calibration = restored(stored, folder, config, device)
-    surroundings = read_surroundings(store, config.features, seed=config.seed)
-    return _Ready(forecaster, config, surroundings, facts.interval_mins, folder, facts, calibration)
-
-
-def _require_features(ready: _Ready, asked: ExperimentConfig) -> None:
-    """Refuse a model of other features, or of a shorter lag, than a config asks for; what it does not name it leaves.
-
-    Raises:
-        SchemaError: With the first knob that differs.
-    """
-    own, named = ready.config, asked.features if "features" in asked.model_fields_set else ready.config.features
-    wanted = {f"features.{name}": (getattr(own.features, name), value) for name, value in named}
-    lags = own.forecast.data_lag_steps, max(own.forecast.data_lag_steps, asked.forecast.data_lag_steps)
-    for name, (mine, value) in {**wanted, "forecast.data_lag_steps": lags}.items():
-        if mine != value:
-            raise SchemaError(
-                f"{ready.folder}: was trained with {name} {mine}, and {value} is asked for; train it so with "
-                "'loadproof train', or leave that out to forecast as it was trained"
-            )
-
-
 def _fit_naive(
     store: Store, dataset: Dataset, model: str, t0: dt.datetime, config: ExperimentConfig, horizon_steps: int
-) -> _Ready:
+) -> Ready:
     """Return a naive model, fitted on what was published by then."""
     knobs = config.forecast.model_copy(update={"horizon_steps": horizon_steps})
     config = config.model_copy(update={"forecast": knobs})
@@ -190,31 +133,22 @@ def _fit_naive(
             f"{model} learns from days whose next {horizon_steps} intervals were published by {_said(t0)}, and no home "
             f"has one with a reading before it; {_where(store, dataset, store.entities(dataset)[0])}"
         ) from error
-    return _Ready(forecaster, config, surroundings, panel.interval_mins)
+    return Ready(forecaster, config, surroundings, panel.interval_mins)
 
 
 def _inputs(
-    store: Store, dataset: Dataset, ready: _Ready, t0: dt.datetime, entities: Sequence[str]
+    store: Store, dataset: Dataset, ready: Ready, t0: dt.datetime, entities: Sequence[str]
 ) -> tuple[Inputs, Sequence[str]]:
     """Return the window of each entity that has enough readings, and who has not; one that was named must have."""
-    origins, knobs = to_instant(t0).reshape(1), ready.config.forecast
-    back = dt.timedelta(minutes=knobs.context_steps * ready.interval_mins)
+    back, knobs = looks_back(ready), ready.config.forecast
     panel = read_panel(store.scan_readings(dataset), entities=entities or None, since=t0 - back, until=t0)
     if panel is None:
         raise ConfigError(_nothing(store, dataset, t0, back, entities))
-    if ready.facts is not None:
-        require_match(ready.facts, ready.folder, interval_mins=panel.interval_mins)
-    least = MIN_OBSERVED_MINS // panel.interval_mins
-    inputs = cut_windows(
-        panel, context_steps=knobs.context_steps, horizon_steps=knobs.horizon_steps, origins=origins,
-        data_lag_steps=knobs.data_lag_steps, min_observed=least, require_truth=False,
-        weather=ready.surroundings.weather, place=ready.surroundings.place,
-    ).inputs  # fmt: skip
-    if ready.facts is not None:
-        require_match(ready.facts, ready.folder, known_names=inputs.known_names)
+    inputs = cut_now(ready, panel, t0)
     able = set(inputs.entity.tolist())
     left_out = [name for name in entities or store.entities(dataset) if name not in able]
     if not able or (entities and left_out):
+        origins, least = to_instant(t0).reshape(1), MIN_OBSERVED_MINS // panel.interval_mins
         length = knobs.context_steps - knobs.data_lag_steps
         published = panel.count(panel.steps_to(origins) - knobs.context_steps, length)[:, 0].tolist()  # (E,)
         known = dict(zip(panel.entities.tolist(), published, strict=True)).get(left_out[0], 0)
@@ -225,34 +159,13 @@ def _inputs(
     return inputs, left_out
 
 
-def _forecast(store: Store, dataset: Dataset, ready: _Ready, inputs: Inputs, t0: dt.datetime) -> Forecast:
-    """Return the forecast; a trained model's as its calibration would have it with what was published by ``t0``.
-
-    An adaptive calibration follows the model's work on the very homes asked for, midnight by midnight, over the last
-    ``FOLLOWED_LIVES`` half-lives since training ended; asked about a time before that, it knows no home.
-    """
-    calibration, knobs = ready.calibration, ready.config.forecast
-    if calibration is None:
-        return ready.forecaster.predict(inputs)
-    until = FIRST_TS_UTC if calibration.until is None else as_datetime(calibration.until)
-    if until > t0:
-        return calibration.as_prior().apply(ready.forecaster.predict(inputs), inputs)
-    if calibration.kind != "adaptive":
-        return calibration.apply(ready.forecaster.predict(inputs), inputs)
-    begin = max(t0 - dt.timedelta(days=FOLLOWED_LIVES * calibration.half_life_days), until)
-    back = dt.timedelta(minutes=knobs.context_steps * ready.interval_mins)
-    readings = store.scan_readings(dataset)
-    panel = read_panel(readings, entities=inputs.entity.tolist(), since=begin - back, until=t0)
-    if panel is None:
-        return calibration.apply(ready.forecaster.predict(inputs), inputs)
-    walk = cut_windows(
-        panel, context_steps=knobs.context_steps, horizon_steps=knobs.horizon_steps, origins=midnights_and(begin, t0),
-        data_lag_steps=knobs.data_lag_steps, min_observed=MIN_OBSERVED_MINS // panel.interval_mins,
-        require_truth=False, weather=ready.surroundings.weather, place=ready.surroundings.place,
-    )  # fmt: skip
-    told = calibration.apply(ready.forecaster.predict(walk.inputs), walk.inputs, walk.truth_kwh)
-    now = walk.inputs.t0 == to_instant(t0)  # (N,), by entity, as the inputs are
-    return replace(told, quantiles_kwh=told.quantiles_kwh[now], mean_kwh=told.mean_kwh[now], how=told.how[now])
+def _forecast(store: Store, dataset: Dataset, ready: Ready, inputs: Inputs, t0: dt.datetime) -> Forecast:
+    begin = followed_from(ready, t0)
+    if begin is None:
+        return forecast_now(ready, inputs, None, t0)
+    since, names = begin - looks_back(ready), inputs.entity.tolist()
+    panel = read_panel(store.scan_readings(dataset), entities=names, since=since, until=t0)
+    return forecast_now(ready, inputs, panel, t0)
 
 
 def _nothing(store: Store, dataset: Dataset, t0: dt.datetime, back: dt.timedelta, entities: Sequence[str]) -> str:

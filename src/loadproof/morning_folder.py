@@ -1,0 +1,137 @@
+"""A morning's run at rest: what each group of entities left, under way in a working folder, then all of it in place.
+
+Below ``<root>/`` (one ``t0``) the folder ``.fleet-<key>/`` is under way: ``<table>/part-NNNNN.parquet`` of each group,
+and ``done/<step>/NNNNN.json``, a small record that is put there last. ``fleet/`` holds the tables of a run that ended,
+and ``fleet.json``, its summary; the folder is put in place whole.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from loadproof.errors import SchemaError
+from loadproof.files import as_json, write_parquet, write_text, write_together
+
+__all__ = ["MorningFolder"]
+
+SUMMARY: Final = "fleet.json"
+
+
+def _json(facts: Mapping[str, Any]) -> Callable[[Path], None]:
+    return partial(write_text, as_json(facts))
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    except ValueError as error:
+        raise SchemaError(f"{path}: is damaged ({error}); remove it, and run 'loadproof fleet' again") from error
+
+
+@dataclass(frozen=True)
+class MorningFolder:
+    """Where a run of one instant lies; ``key`` names what goes into it, so that other input starts anew."""
+
+    root: Path
+    key: str
+
+    @property
+    def final(self) -> Path:
+        """The tables of the run that ended."""
+        return self.root / "fleet"
+
+    @property
+    def working(self) -> Path:
+        """What is under way."""
+        return self.root / f".fleet-{self.key}"
+
+    def part(self, table: str, number: int) -> Path:
+        """Return where a group's rows of a table are."""
+        return self.working / table / f"part-{number:05d}.parquet"
+
+    def _record(self, step: str, number: int) -> Path:
+        return self.working / "done" / step / f"{number:05d}.json"
+
+    def done(self, step: str, number: int) -> dict[str, Any] | None:
+        """Return the record of a group's step that ended, None of any other."""
+        return _read_json(self._record(step, number))
+
+    def keep(self, step: str, number: int, tables: Mapping[str, pl.DataFrame], record: Mapping[str, Any]) -> None:
+        """Put a group's tables in place, and then its record."""
+        files = {self.part(table, number): partial(write_parquet, frame) for table, frame in tables.items()}
+        write_together({**files, self._record(step, number): _json(record)})
+
+    def write(self, table: str, number: int, frame: pl.DataFrame) -> None:
+        """Put a group's rows of a table in place."""
+        path = self.part(table, number)
+        write_together({path: partial(write_parquet, frame)})
+
+    def read(self, table: str, number: int) -> pl.DataFrame | None:
+        """Return a group's rows of a table, None where it has none."""
+        path = self.part(table, number)
+        return pl.read_parquet(path, glob=False) if path.is_file() else None
+
+    def read_all(self, table: str, numbers: Iterable[int]) -> Iterator[pl.DataFrame]:
+        """Yield the rows of each of some groups that has any."""
+        for number in numbers:
+            if (frame := self.read(table, number)) is not None:
+                yield frame
+
+    def standing(self) -> dict[str, Any] | None:
+        """Return the summary of the run that ended with all that this one would read, None of any other."""
+        self._swap()
+        summary = _read_json(self.final / SUMMARY)
+        return summary if summary is not None and summary.get("key") == self.key else None
+
+    def publish(
+        self, parts: Mapping[str, Sequence[int]], whole: Mapping[str, pl.DataFrame], summary: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Put a run's tables in place, all at once, and return the summary as it stands there.
+
+        Args:
+            parts: Tables that stay a file a group, and which groups have one.
+            whole: Tables that are one file.
+            summary: What the run found; ``key`` is added.
+        """
+        beside = self.root / ".fleet.tmp"
+        shutil.rmtree(beside, ignore_errors=True)
+        files = {beside / f"{name}.parquet": partial(write_parquet, frame) for name, frame in whole.items()}
+        summary = {**summary, "key": self.key}
+        write_together({**files, beside / SUMMARY: _json(summary)})
+        for table, numbers in parts.items():
+            self._link((self.part(table, number) for number in numbers), beside / table)
+        shutil.rmtree(self.root / ".fleet.new", ignore_errors=True)
+        beside.rename(self.root / ".fleet.new")
+        self._swap()
+        return summary
+
+    def _link(self, files: Iterable[Path], folder: Path) -> None:
+        """Show files in a second folder too; a copy where the disk knows no links."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            try:
+                os.link(file, folder / file.name)
+            except OSError:
+                shutil.copyfile(file, folder / file.name)
+
+    def _swap(self) -> None:
+        """Put the whole folder that stands beside in place, as after a kill in the middle of that."""
+        new, old = self.root / ".fleet.new", self.root / ".fleet.old"
+        if new.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
+            if self.final.is_dir():
+                self.final.rename(old)
+            new.rename(self.final)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def clear(self) -> None:
+        """Remove what is under way of all runs of the instant."""
+        for path in self.root.glob(".fleet-*"):
+            shutil.rmtree(path)

@@ -1,0 +1,282 @@
+"""A morning's run over all entities: forecasts, risk and alerts, group by group, and gone on with after any failure."""
+
+import datetime as dt
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from loadproof import __version__
+from loadproof.anomaly.day_frames import frame_of_judged, scores_of_frames
+from loadproof.anomaly.days import CONTEXT_DAYS
+from loadproof.anomaly.watch import join_alerts, judge
+from loadproof.config import ExperimentConfig
+from loadproof.errors import ConfigError, LoadproofError
+from loadproof.features.calendar import Moment, last_whole_day, to_instant
+from loadproof.features.selection import Seen, as_datetime, read_seen
+from loadproof.feeders.risk import count_over, rank_together
+from loadproof.morning_folder import MorningFolder
+from loadproof.runner.detect import clean_history
+from loadproof.runner.detectors import detector_of
+from loadproof.runner.feeders_risk import read_asset_file
+from loadproof.runner.fleet_group import (
+    FORECAST,
+    TELL,
+    Group,
+    GroupFailed,
+    Morning,
+    forecast_group,
+    saved_detector,
+    saved_model,
+    tell_group,
+)
+from loadproof.runner.forecasters import AT_ONCE, builder_of
+from loadproof.runner.saved_forecast import followed_from, looks_back, read_saved, require_features
+from loadproof.runner.track import Track, no_track
+from loadproof.schema import Dataset
+from loadproof.seeds import rng_for
+from loadproof.store import Store
+
+__all__ = ["GROUP_SIZE", "FleetAsked", "FleetReport", "fleet"]
+
+logger = logging.getLogger(__name__)
+
+Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+
+GROUP_SIZE: Final = 512
+"""Entities that are worked on together, whoever works: memory is bounded by them, and equal runs are equal bytes."""
+
+
+@dataclass(frozen=True)
+class FleetAsked:
+    """What is asked of a morning's run, besides the config's knobs.
+
+    Attributes:
+        models: Who forecasts, saved ones; the first is held against the limits.
+        detectors: Who watches, fitted ones; none for no alerts.
+        horizon_steps: How far ahead.
+        assets: A file of ratings, if any.
+        usual: The usual rating of all others, if any; without both there is no risk.
+        group_size: Entities that are worked on together.
+    """
+
+    models: tuple[str, ...]
+    detectors: tuple[str, ...]
+    horizon_steps: int
+    assets: Path | None = None
+    usual: str | None = None
+    group_size: int = GROUP_SIZE
+
+
+@dataclass(frozen=True)
+class FleetReport:
+    """What a morning's run found, and what it could not do.
+
+    Attributes:
+        summary: What ``fleet.json`` holds.
+        failed: The groups that failed, each in a sentence; run again, they alone are done.
+        stood: Whether all of it was there already, so that nothing was done.
+        folder: The tables.
+    """
+
+    summary: Mapping[str, Any]
+    failed: Sequence[str]
+    stood: bool
+    folder: Path
+
+
+def fleet(
+    store: Store, dataset: Dataset, at: Moment, output_dir: Path, *, config: ExperimentConfig, asked: FleetAsked,
+    models_root: Path, device: str = "cpu", map_: Map = map, track: Track = no_track,
+) -> FleetReport:  # fmt: skip
+    """Forecast all entities from one instant, hold them against limits, and tell of the last day published by then.
+
+    What each model and detector says is what it says of the same entity by itself. A run that was killed is gone on
+    with, group by group; one that ended is not done again.
+
+    Args:
+        store: Where the readings are.
+        dataset: Whose readings; ``ukdale`` is no fleet.
+        at: The instant; a date is its UK midnight.
+        output_dir: The tables go to ``at/<t0>/fleet/`` below it.
+        config: The knobs of the detectors, of the risk, and of the data lag.
+        asked: Who forecasts and watches, and how far ahead.
+        models_root: Where models and detectors lie.
+        device: ``cpu`` or ``cuda``.
+        map_: Carries the groups; each is independent.
+        track: Shows progress.
+
+    Raises:
+        ConfigError: If a name is none, a model is not a saved one, or there is nothing to forecast.
+        SchemaError: If a model or detector is not there, is damaged, or was made for other data.
+    """
+    morning, groups = _plan(store, dataset, as_datetime(to_instant(at)), output_dir, config, asked, models_root, device)
+    folder = morning.folder
+    if (standing := folder.standing()) is not None and not standing["failed"]:
+        return FleetReport(standing, (), stood=True, folder=folder.final)
+    failed = _carry(map_, partial(forecast_group, morning), groups, folder, FORECAST, track)
+    done = [group for group in groups if folder.done(FORECAST, group.number) is not None]
+    if not done:
+        raise ConfigError(failed[groups[0].number])
+    watched: dict[str, Any] = {}
+    if morning.detectors:
+        among = hashlib.sha256(json.dumps([group.number for group in done]).encode()).hexdigest()[:16]
+        watched = {name: _judge(morning, name, done, among) for name in morning.detectors}
+        failed |= _carry(map_, partial(tell_group, morning, among), done, folder, TELL, track)
+    summary = _publish(morning, groups, done, failed, watched)
+    if not failed:
+        folder.clear()
+    return FleetReport(summary, tuple(failed.values()), stood=False, folder=folder.final)
+
+
+def _plan(
+    store: Store, dataset: Dataset, t0: dt.datetime, output_dir: Path, config: ExperimentConfig, asked: FleetAsked,
+    models_root: Path, device: str,
+) -> tuple[Morning, list[Group]]:  # fmt: skip
+    """Return what all groups share, and the groups, once it is sure that models and detectors can be used."""
+    if dataset == "ukdale":
+        raise ConfigError("ukdale is single houses of different years and no fleet; take lcl or ssen")
+    for name in asked.models:
+        builder_of(name)
+        if name in AT_ONCE:
+            raise ConfigError(
+                f"{name} is fitted on all entities where it is used, and a fleet is forecast by saved models; train "
+                "one with 'loadproof train', such as ridge"
+            )
+    for name in asked.detectors:
+        detector_of(name)
+    ready = [read_saved(store, dataset, models_root / name, device, asked.horizon_steps) for name in asked.models]
+    for one in ready:
+        require_features(one, config)
+        if one.facts is not None and dt.date.fromisoformat(one.facts.trained_until) > t0.date():
+            logger.warning("%s was trained until %s, after %s: this is no measure of it", one.folder.name,
+                           one.facts.trained_until, t0.date())  # fmt: skip
+    lag_steps = max([config.forecast.data_lag_steps, *(one.config.forecast.data_lag_steps for one in ready)])
+    day = last_whole_day(t0 - dt.timedelta(minutes=30 * lag_steps))
+    begins = [(followed_from(one, t0) or t0) - looks_back(one) for one in ready]
+    if asked.detectors:
+        first = clean_history(config).needed_from(day)
+        begins.append(as_datetime(to_instant(first)) - dt.timedelta(days=CONTEXT_DAYS, hours=1))
+    since = min(begins)
+    seen = read_seen(store.scan_readings(dataset, since=since, until=t0), since, t0)
+    if seen is None or seen.end <= as_datetime(to_instant(day)):
+        raise ConfigError(
+            f"{store.root}: holds no reading of {dataset} from {day} to {t0:%Y-%m-%d %H:%M} UTC; ingest it first, name "
+            "another instant with --at, or say with --data-lag when readings are published"
+        )
+    facts = _what_is_read(store, dataset, t0, since, config, asked, models_root)
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    folder = MorningFolder(output_dir / "at" / f"{t0:%Y-%m-%dT%H%MZ}", key)
+    morning = Morning(
+        folder, store.root, dataset, t0, since, seen.interval_mins, asked.models, asked.detectors, day, models_root,
+        config, asked.horizon_steps, device, asked.assets, asked.usual,
+    )  # fmt: skip
+    read_asset_file(asked.assets)
+    for name in morning.models:
+        saved_model(morning, name)
+    for name in morning.detectors:
+        saved_detector(morning, name)
+    return morning, _groups(seen, asked.group_size)
+
+
+def _groups(seen: Seen, size: int) -> list[Group]:
+    lots = [seen.entities[at : at + size] for at in range(0, len(seen.entities), size)]
+    return [Group(number, lot[0], lot[-1]) for number, lot in enumerate(lots)]
+
+
+def _what_is_read(
+    store: Store, dataset: Dataset, t0: dt.datetime, since: dt.datetime, config: ExperimentConfig, asked: FleetAsked,
+    models_root: Path,
+) -> list[Any]:  # fmt: skip
+    """Return all that decides what a run finds, so that another input is another run."""
+    folders = [*asked.models, *(f"detectors/{name}" for name in asked.detectors)]
+    configs = [models_root / name / "config.json" for name in folders]
+    digests = [store.digest(path) if path.is_file() else None for path in configs]
+    ratings = None if asked.assets is None else store.digest(asked.assets)
+    weather = (store.read_summary("weather") or {}).get("sources")
+    return [
+        __version__, dataset, t0, config.model_dump(mode="json"), folders, digests, asked.horizon_steps, ratings,
+        asked.usual, asked.group_size, store.stamps(dataset, since, t0), weather,
+    ]  # fmt: skip
+
+
+def _carry(
+    map_: Map, work: Callable[[Group], int | GroupFailed], groups: Sequence[Group], folder: MorningFolder, step: str,
+    track: Track,
+) -> dict[int, str]:  # fmt: skip
+    """Let the map carry a step of all groups; return which failed, by number, each with why, in a sentence."""
+    failed: dict[int, str] = {}
+    try:
+        for result in track(map_(work, groups), f"fleet: {step}", len(groups)):
+            if isinstance(result, GroupFailed):
+                failed[result.number] = result.error
+    except LoadproofError as error:  # of an engine, raised when all that could be done is done
+        lost = [group for group in groups if group.number not in failed and folder.done(step, group.number) is None]
+        failed |= {group.number: f"{group}: {error}" for group in lost}
+    return failed
+
+
+def _judge(morning: Morning, name: str, done: Sequence[Group], among: str) -> dict[str, Any]:
+    """Judge the day of all groups by what came before it, and keep that beside them; unless an earlier run did."""
+    folder, step, config = morning.folder, f"judge {name}", morning.config
+    if (standing := folder.done(step, 0)) is not None and standing["among"] == among:
+        return standing
+    records = [folder.done(FORECAST, group.number) or {} for group in done]
+    kinds = next((record["kinds"][name] for record in records if name in record["kinds"]), [None])
+    frames = folder.read_all(f"days/{name}", (group.number for group in done))
+    found = scores_of_frames(frames, kinds, morning.interval_mins)
+    judged = judge(found, morning.history, [morning.day], alerts_per_week=config.anomaly.alerts_per_week)
+    for group in done:
+        folder.write(f"judged/{name}", group.number, frame_of_judged(judged.between(group.first, group.last)))
+    rate = judged.rate(draws=config.evaluation.bootstrap_draws, rng=rng_for(config.seed, "anomaly/rate"))
+    record = {"among": among, "rate": rate.as_json(), "odd_from_p_value": judged.limits()}
+    folder.keep(step, 0, {}, record)
+    return record
+
+
+def _counted(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sums by name, in order of names."""
+    found = Counter[str]()
+    for count in counts:
+        found.update(count)
+    return dict(sorted(found.items()))
+
+
+def _publish(
+    morning: Morning, groups: Sequence[Group], done: Sequence[Group], failed: Mapping[int, str],
+    watched: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:  # fmt: skip
+    """Put the tables of all groups that are done in place, and return what there is to say of them."""
+    folder = morning.folder
+    numbers, assets = [group.number for group in done], read_asset_file(morning.assets)
+    records = [folder.done(FORECAST, number) or {} for number in numbers]
+    told = [record for number in numbers if (record := folder.done(TELL, number)) is not None]
+    tables = [*(f"forecasts/{name}" for name in morning.models), *(f"scores/{name}" for name in watched)]
+    parts = {
+        table: [number for number in numbers if folder.part(table, number).is_file()]
+        for table in [*tables, "risk_half_hours"]
+    }
+    whole = {f"alerts/{name}": join_alerts(folder.read_all(f"alerts/{name}", numbers)) for name in watched}
+    ranked = rank_together(folder.read_all("risk", numbers))
+    summary = {
+        "loadproof_version": __version__, "dataset": morning.dataset, "t0_utc": morning.t0.isoformat(),
+        "day": morning.day.isoformat(), "horizon_steps": morning.horizon_steps, "seed": morning.config.seed,
+        "groups": len(groups), "entities": sum(record["entities"] for record in records),
+        "failed": {str(number): why for number, why in sorted(failed.items())},
+        "forecast": _counted(record["forecast"] for record in records),
+        "left_out": _counted({name: len(names) for name, names in record["left_out"].items()} for record in records),
+        "fallbacks": {
+            name: _counted(record["fallbacks"].get(name, {}) for record in records) for name in morning.models
+        },
+        "alerts": {name: _counted(record["alerts"].get(name, {}) for record in told) for name in watched},
+        "watched": {name: dict(facts) for name, facts in watched.items()},
+        "limits": len(ranked), "over_limit": count_over(ranked), "usual": morning.usual,
+        "bad_ratings": [str(row) for row in assets.bad] if assets else [],
+        "assets": None if morning.assets is None else morning.assets.name,
+    }  # fmt: skip
+    return folder.publish(parts, {**whole, "risk": ranked}, summary)

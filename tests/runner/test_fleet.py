@@ -1,0 +1,232 @@
+"""A morning's run: what each entity gets is what it gets by itself, and nothing is done twice or lost."""
+
+import datetime as dt
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+from tests.runner.made_stores import make_store
+
+from loadproof.config import ExperimentConfig
+from loadproof.errors import ConfigError, SchemaError
+from loadproof.runner.detect import detect, detect_day
+from loadproof.runner.fleet import FleetAsked, fleet
+from loadproof.runner.predict import predict
+from loadproof.runner.train import train
+
+SECTIONS = {
+    "forecast": {"valid_from": "2013-02-20", "test_from": "2013-03-20", "test_until": "2013-03-27"},
+    "anomaly": {"alerts_per_week": 1, "threads": 1, "clean_days": 28, "rule_days": 14},
+    "evaluation": {"bootstrap_draws": 100},
+    "ridge": {"lookbacks_steps": [336], "penalties": [10.0]},
+}
+CONFIG = ExperimentConfig.model_validate(SECTIONS)
+MORNING = dt.date(2013, 3, 25)
+EVENING_BEFORE = dt.date(2013, 3, 24)
+STEPS_TO_T0 = 83 * 48
+HOMES = [f"lcl:MAC{number:06d}" for number in range(1, 5)]
+# The third home stops the day before, the fourth has half a day.
+KEEP = {HOMES[2]: slice(0, STEPS_TO_T0 - 60), HOMES[3]: slice(STEPS_TO_T0 - 24, STEPS_TO_T0 + 96)}
+ASKED = FleetAsked(("ridge",), ("physical", "sub_pca"), 48, group_size=2)
+TIGHT, WIDE = "5,0.5,0.5", "500,1,1"  # kVA, cyclic ratio, power factor: 0.625 and 250 kWh a half hour
+RATINGS = f"""entity_id,transformer_kva,cyclic_ratio,power_factor
+{HOMES[0]},{WIDE}
+{HOMES[1]},{TIGHT}
+{HOMES[2]},{TIGHT}
+{HOMES[3]},1,1,1
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    root = tmp_path_factory.mktemp("fleet")
+    store = make_store(root, homes=4, days=86, keep=KEEP)
+    train(store, "lcl", "ridge", root / "models", config=CONFIG)
+    for name in ASKED.detectors:
+        detect(store, "lcl", name, root / "watch", config=CONFIG, models_root=root / "models")
+    (root / "ratings.csv").write_text(RATINGS)
+    return root, store
+
+
+def run(made, out, asked=ASKED, at=MORNING, store=None, **more):
+    root, first = made
+    ratings = FleetAsked(**{**vars(asked), "assets": root / "ratings.csv"})
+    return fleet(
+        store or first, "lcl", at, out, config=CONFIG, asked=ratings, models_root=root / "models", **more
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ran(made, tmp_path_factory):
+    return run(made, tmp_path_factory.mktemp("out"))
+
+
+def content(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def rows(folder, table):
+    path = folder / table
+    return pl.read_parquet(sorted(path.glob("*.parquet")) if path.is_dir() else path.with_suffix(".parquet"))
+
+
+def test_each_groups_forecasts_are_those_of_the_same_homes_asked_by_name(made, ran, tmp_path):
+    root, store = made
+    for number, names in ((0, HOMES[:2]), (1, HOMES[2:3])):
+        said = predict(store, "lcl", "ridge", MORNING, tmp_path, config=CONFIG, horizon_steps=48,
+                       models_root=root / "models", entities=names)  # fmt: skip
+        mine = pl.read_parquet(ran.folder / "forecasts" / "ridge" / f"part-{number:05d}.parquet")
+        assert mine.equals(pl.read_parquet(said.path))
+    assert ran.summary["forecast"] == {"ridge": 3}
+    assert ran.summary["left_out"] == {"ridge": 1}
+    assert sum(ran.summary["fallbacks"]["ridge"].values()) >= 1
+
+
+def test_scores_and_alerts_are_those_of_the_last_published_day_watched_by_itself(made, ran, tmp_path):
+    root, store = made
+    assert ran.summary["day"] == "2013-03-24"
+    for name in ASKED.detectors:
+        alone = detect_day(store, "lcl", name, EVENING_BEFORE, tmp_path, config=CONFIG, models_root=root / "models")
+        assert rows(ran.folder, f"scores/{name}").equals(pl.read_parquet(alone.paths[0]))
+        assert rows(ran.folder, f"alerts/{name}").equals(pl.read_parquet(alone.paths[1]))
+        assert ran.summary["watched"][name]["rate"] == json.loads(alone.paths[2].read_text())["rate"]
+        assert ran.summary["alerts"][name] == json.loads(alone.paths[2].read_text())["kinds"]
+
+
+def test_the_two_homes_with_a_limit_near_their_peak_pass_it_and_a_wrong_rating_is_told(ran):
+    ranked = rows(ran.folder, "risk")
+    assert sorted(ranked["entity_id"].to_list()[:2]) == HOMES[1:3]
+    assert ranked.select("rank", "limit_kwh").rows()[2] == (3, 250.0)
+    assert (ran.summary["limits"], ran.summary["over_limit"]) == (3, 2)
+    assert rows(ran.folder, "risk_half_hours").height == 3 * 48
+    assert ran.summary["bad_ratings"] == ["line 5: transformer_kva 1 lies outside 5 to 2500; give kVA, not VA or MVA"]
+
+
+def test_a_second_run_changes_nothing_and_any_group_size_tells_the_same_alerts(made, ran, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in ran.folder.rglob("*")}
+    again = run(made, ran.folder.parents[2])
+    assert again.stood and again.summary == ran.summary
+    assert {path: path.stat().st_mtime_ns for path in ran.folder.rglob("*")} == before
+    assert [path.name for path in ran.folder.parent.iterdir()] == ["fleet"]
+    three = run(made, tmp_path, FleetAsked(**{**vars(ASKED), "group_size": 3}))
+    assert rows(three.folder, "alerts/sub_pca").equals(rows(ran.folder, "alerts/sub_pca"))
+
+
+def test_what_came_after_the_morning_is_not_looked_at(made, ran, tmp_path):
+    cut = {name: slice(0, STEPS_TO_T0) for name in HOMES}
+    known = make_store(tmp_path / "cut", homes=4, days=86, keep={**cut, HOMES[2]: KEEP[HOMES[2]],
+                       HOMES[3]: slice(STEPS_TO_T0 - 24, STEPS_TO_T0)})  # fmt: skip
+    same = run(made, tmp_path / "out", store=known)
+    for table in ("forecasts/ridge", "scores/sub_pca", "alerts/sub_pca", "risk"):
+        assert rows(same.folder, table).equals(rows(ran.folder, table)), table
+
+
+def test_a_reading_that_stands_twice_fails_its_group_alone_which_alone_is_done_when_it_is_mended(made, ran, tmp_path):
+    store = make_store(tmp_path / "bad", homes=4, days=86, keep=KEEP)
+    march = store.root / "dataset=lcl" / "month=2013-03" / "part-00000.parquet"
+    good = pl.read_parquet(march)
+    pl.concat([good, good.filter(entity_id=HOMES[3])]).write_parquet(march)
+    first = run(made, tmp_path / "out", store=store)
+    (told,) = first.failed
+    assert told.startswith("group 1 (lcl:MAC000003 to lcl:MAC000004): ") and "share entity_id and ts_utc" in told
+    assert first.summary["failed"] == {"1": told} and first.summary["forecast"] == {"ridge": 2}
+    assert rows(first.folder, "forecasts/ridge")["entity_id"].unique().sort().to_list() == HOMES[:2]
+    stamp = march.stat()
+    good.write_parquet(march)
+    mended = run(made, tmp_path / "out", store=store)
+    assert not mended.failed and march.stat() != stamp
+    for table in ("forecasts/ridge", "scores/sub_pca", "alerts/sub_pca", "risk"):
+        assert rows(mended.folder, table).equals(rows(ran.folder, table)), table
+
+
+def test_a_group_that_failed_for_want_of_disk_is_tried_again_and_no_other(made, tmp_path, monkeypatch):
+    def full(folder, step, number, tables, record):
+        if number == 1:
+            raise OSError(28, "No space left on device")
+        keep(folder, step, number, tables, record)
+
+    from loadproof.morning_folder import MorningFolder
+
+    keep = MorningFolder.keep
+    monkeypatch.setattr(MorningFolder, "keep", full)
+    assert "No space left" in run(made, tmp_path).failed[0]
+    (done,) = tmp_path.glob("at/*/.fleet-*/done/forecast/00000.json")
+    before = done.stat().st_mtime_ns
+    monkeypatch.undo()
+    seen = []
+
+    def noting(function, items):
+        for item in items:
+            seen.append((function.func.__name__, item.number, done.stat().st_mtime_ns == before))
+            yield function(item)
+
+    assert not run(made, tmp_path, map_=noting).failed
+    assert seen[:2] == [("forecast_group", 0, True), ("forecast_group", 1, True)]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.runner import test_fleet as t
+from loadproof.store import Store
+
+def deadly(function, items):
+    for item in items:
+        yield function(item)
+        if function.func.__name__ == sys.argv[3]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+root = Path(sys.argv[1])
+t.run((root, Store(root / "processed")), Path(sys.argv[2]), map_=deadly)
+"""
+
+
+@pytest.mark.parametrize("step", ["forecast_group", "tell_group"])
+def test_a_run_that_was_killed_after_a_group_goes_on_with_the_next_to_the_same_bytes(made, ran, tmp_path, step):
+    words = [sys.executable, "-c", KILLED, str(made[0]), str(tmp_path), step]
+    assert subprocess.run(
+        words, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=False
+    ).returncode == (-signal.SIGKILL)
+    assert not list(tmp_path.glob("at/*/fleet"))  # no table before all are whole
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*00000.*")}
+    worked = []
+
+    def noting(function, items):
+        for item in items:
+            worked.append(function(item))
+            assert {path: path.stat().st_mtime_ns for path in files} == files
+            yield worked[-1]
+
+    done = run(made, tmp_path, map_=noting)
+    assert content(done.folder) == content(ran.folder)
+
+
+@pytest.mark.parametrize(
+    ("asked", "at", "error", "message"),
+    [
+        (FleetAsked(("seasonal_naive",), (), 48), MORNING, ConfigError, "seasonal_naive is fitted on all entities"),
+        (FleetAsked(("oracle",), (), 48), MORNING, ConfigError, "no model is called 'oracle'"),
+        (FleetAsked(("lightgbm",), (), 48), MORNING, SchemaError, "holds no model; run 'loadproof train' first"),
+        (FleetAsked(("ridge",), ("mstl",), 48), MORNING, SchemaError, "holds no detector"),
+        (FleetAsked(("ridge",), (), 96), MORNING, ConfigError, "forecasts 48 intervals ahead and not 96"),
+        (ASKED, dt.date(2013, 4, 20), ConfigError, "holds no reading of lcl from 2013-04-19 to .* ingest it first"),
+        (ASKED, dt.date(2013, 3, 19), ConfigError, "is before 2013-03-20, from when on days are judged"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_refused_before_any_group_is_begun(made, tmp_path, asked, at, error, message):
+    with pytest.raises(error, match=message):
+        run(made, tmp_path, asked, at)
+    assert not list(tmp_path.iterdir())
+
+
+def test_with_a_lag_of_a_day_the_day_before_is_told_of(made, tmp_path):
+    root, store = made
+    late = CONFIG.model_copy(update={"forecast": CONFIG.forecast.model_copy(update={"data_lag_steps": 48})})
+    asked = FleetAsked((), ("sub_pca",), 48, group_size=4)
+    done = fleet(store, "lcl", MORNING, tmp_path, config=late, asked=asked, models_root=root / "models")
+    assert done.summary["day"] == "2013-03-23"
+    assert rows(done.folder, "scores/sub_pca")["ts_utc"].max() == dt.datetime(2013, 3, 23, 23, 30, tzinfo=dt.UTC)
