@@ -1,6 +1,6 @@
 """The errors that a user can mend. Each message says what, where, and ends with the mend."""
 
-__all__ = ["ConfigError", "EngineError", "LoadproofError", "NotFittedError", "SchemaError", "SourceError"]
+__all__ = ["ConfigError", "EngineError", "LoadproofError", "NotFittedError", "RanksError", "SchemaError", "SourceError"]
 
 
 class LoadproofError(Exception):
@@ -25,3 +25,7 @@ class EngineError(LoadproofError):
 
 class NotFittedError(LoadproofError):
     """A forecaster or detector was asked before it was fitted."""
+
+
+class RanksError(LoadproofError):
+    """Processes that train together do not agree, or one of them is gone."""

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadproof.models.patchtst import PatchTST, _attend, _Dropout, normalise
+from loadproof.models.patchtst import PatchTST, _attend, normalise
+from loadproof.models.shared_layers import Dropout
 
 SMALL = {"context_steps": 96, "horizon_steps": 24, "width": 8, "heads": 2, "layers": 1, "feedforward": 16}
 HOME = {**SMALL, "quantiles": 7, "transform": "root", "floor": 1e-3, "day_steps": 24, "patch_steps": 24,
@@ -117,7 +118,7 @@ def test_a_horizon_of_3_days_sees_each_days_own_half_hours():
 
 def test_dropout_of_0_2_drops_a_fifth_in_every_one_of_8_columns_and_keeps_the_mean():
     torch.manual_seed(0)
-    dropped = _Dropout(0.2)(torch.ones(40_000, 8))
+    dropped = Dropout(0.2)(torch.ones(40_000, 8))
     np.testing.assert_allclose((dropped == 0).float().mean(dim=0), 0.2, atol=0.01)
     assert float(dropped.mean()) == pytest.approx(1, abs=0.01)
 
@@ -126,3 +127,7 @@ def test_attention_in_bf16_on_a_cpu_agrees_with_torchs_own_within_2_per_cent():
     q, k, v = torch.randn(3, 2, 4, 14, 16, generator=torch.Generator().manual_seed(0))
     ours = _attend(q.bfloat16(), k.bfloat16(), v.bfloat16()).float()
     np.testing.assert_allclose(ours.numpy(), _attend(q, k, v).numpy(), atol=0.02)
+
+
+def test_no_window_at_all_is_a_forecast_of_none():
+    assert home_network()(torch.zeros(0, 96), torch.zeros(0, 96, 3), torch.zeros(0, 24, 3)).shape == (0, 24, 8)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from loadproof.models.daily_head import DailyHead
+from loadproof.models.shared_layers import Dropout, Norm
 
 __all__ = ["Normalised", "PatchTST", "Transform", "normalise"]
 
@@ -62,23 +63,6 @@ def normalise(context: Tensor, *, transform: Transform = "none", floor: float = 
     return Normalised(values / scale, known, centre, scale, unit)
 
 
-class _Dropout(nn.Module):
-    """Dropout whose chances on a CPU are bytes, eight to a draw: drawing one by one took a third of all training."""
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.of_256 = round(share * 256)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or not self.of_256:
-            return x
-        if x.device.type != "cpu":
-            return functional.dropout(x, self.of_256 / 256)
-        draws = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
-        kept = draws.view(torch.int8)[: x.numel()].view(x.shape) >= self.of_256 - 128
-        return x * (kept.to(x.dtype) * (256 / (256 - self.of_256)))
-
-
 def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Return attention, ``(B, heads, N, d)`` three times to once; torch's own is ten times slower in bf16 on a CPU."""
     if q.device.type != "cpu" or q.dtype != torch.bfloat16:
@@ -96,9 +80,9 @@ class _Block(nn.Module):
         self.mix = nn.Linear(width, width)
         self.up = nn.Linear(width, feedforward)
         self.down = nn.Linear(feedforward, width)
-        self.norm1 = nn.BatchNorm1d(width)
-        self.norm2 = nn.BatchNorm1d(width)
-        self.dropout = _Dropout(dropout)
+        self.norm1 = Norm(width)
+        self.norm2 = Norm(width)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         b, n, d = x.shape
@@ -109,7 +93,7 @@ class _Block(nn.Module):
         return self._norm(self.norm2, x + self.dropout(self.down(hidden)))
 
     @staticmethod
-    def _norm(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
+    def _norm(norm: Norm, x: Tensor) -> Tensor:
         return norm(x.reshape(-1, x.shape[-1])).view(x.shape)  # type: ignore[no-any-return]
 
 
@@ -150,7 +134,7 @@ class PatchTST(nn.Module):
         self.embed = nn.Linear(patch_steps * (2 if mask else 1), width)
         self.embed_past = nn.Linear(past_features, width, bias=False) if past_features else None
         self.position = nn.Parameter(torch.empty(n_patches, width).uniform_(-0.02, 0.02))
-        self.dropout = _Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(_Block(width, heads, feedforward, dropout) for _ in range(layers))
         per_step = 16 if day_steps else quantiles + 1
         self.head = nn.Linear(n_patches * width, horizon_steps * per_step)
@@ -181,7 +165,7 @@ class PatchTST(nn.Module):
         x = self.dropout(x)
         for block in self.blocks:
             x = block(x)
-        return self.head(x.flatten(1)).view(len(x), self.horizon_steps, -1)  # type: ignore[no-any-return]
+        return self.head(x.flatten(1)).unflatten(1, (self.horizon_steps, -1))  # type: ignore[no-any-return]
 
     def forward(self, context: Tensor, past: Tensor | None = None, known: Tensor | None = None) -> Tensor:
         """Return the forecast: the mean, then the quantiles ascending, ``(B, H, 1 + Q)``; for a point head ``(B, H)``.

@@ -19,6 +19,7 @@ from loadproof.models.history import HOWS, SHORT_DAYS, look_back
 from loadproof.models.losses import LoadLoss
 from loadproof.models.patchtst import PatchTST
 from loadproof.models.training import Schedule, epochs, seeded
+from loadproof.ranks import ALONE, Ranks
 from loadproof.schema import LEVELS
 
 __all__ = ["FLOOR_KWH", "PatchTSTForecaster", "fingerprint"]
@@ -95,7 +96,9 @@ class PatchTSTForecaster(Forecaster):
         self._fitted: _Fitted | None = None
         self._network: PatchTST | None = None
 
-    def fit(self, train: Windows, valid: Windows, *, rng: np.random.Generator, anew: bool = False) -> FitReport:
+    def fit(
+        self, train: Windows, valid: Windows, *, rng: np.random.Generator, anew: bool = False, ranks: Ranks = ALONE
+    ) -> FitReport:
         """Learn from ``train``, keep the weights that are best on ``valid``; go on from the weights there are.
 
         Args:
@@ -103,6 +106,7 @@ class PatchTSTForecaster(Forecaster):
             valid: The windows to choose the epoch on; where there are none, the last epoch's weights are kept.
             rng: The one source of chance.
             anew: Whether to forget the weights and begin again.
+            ranks: Who share the training; each has all windows.
 
         Raises:
             ConfigError: When there is nothing to learn from, or the windows do not fit the weights to go on from.
@@ -121,7 +125,15 @@ class PatchTSTForecaster(Forecaster):
         records = tuple(
             {name: float(value) for name, value in record._asdict().items()}
             for record in epochs(
-                network, examples, judged, loss, self._schedule(len(train)), rng=rng, path=path, identity=identity
+                network,
+                examples,
+                judged,
+                loss,
+                self._schedule(len(train)),
+                rng=rng,
+                path=path,
+                identity=identity,
+                ranks=ranks,
             )
         )
         self._fitted, self._network = fitted, network.eval()

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from loadproof.errors import ConfigError
 from loadproof.models import checkpoint
+from loadproof.ranks import ALONE, Ranks
 
 __all__ = ["EpochRecord", "Examples", "Schedule", "epochs", "mean_loss", "seeded"]
 
@@ -102,9 +103,10 @@ def _batches(index: Tensor, size: int) -> tuple[Tensor, ...]:
 
 
 def mean_loss(
-    network: nn.Module, examples: Examples[B], loss: Loss[B], *, batch: int = 1024, bf16: bool = False
-) -> float:
-    """Return the mean loss over all examples, without dropout; NaN where nothing is known."""
+    network: nn.Module, examples: Examples[B], loss: Loss[B], *, batch: int = 1024, bf16: bool = False,
+    ranks: Ranks = ALONE,
+) -> float:  # fmt: skip
+    """Return the mean loss over all examples, without dropout, the same on every rank; NaN where nothing is known."""
     if not len(examples):
         return float("nan")
     device = _device_of(network)
@@ -113,9 +115,11 @@ def mean_loss(
     total, weight = 0.0, 0.0
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         for index in _batches(torch.arange(len(examples), device=device), batch):
-            some, of = loss(network, examples.batch(index))
+            mine = index[ranks.take(len(index))]
+            some, of = loss(network, examples.batch(mine))
             total, weight = total + float(some), weight + float(of)
     network.train(was)
+    total, weight = ranks.sum(torch.tensor([total, weight], dtype=torch.float64, device=device)).tolist()
     return total / weight if weight else float("nan")
 
 
@@ -124,13 +128,16 @@ class _Run(Generic[B]):
 
     def __init__(
         self, network: nn.Module, train: Examples[B], loss: Loss[B], schedule: Schedule, *,
-        seed: int, identity: str,
+        seed: int, identity: str, ranks: Ranks,
     ) -> None:  # fmt: skip
+        if schedule.compiled and ranks.world > 1:
+            raise ConfigError("compiled is for one process and this training has more; set it to false")
+        self.ranks = ranks
         self.network, self.train, self.loss, self.schedule, self.seed = network, train, loss, schedule, seed
         self.device = _device_of(network)
         shapes = [[name, *value.shape] for name, value in network.state_dict().items()]
         self.identity = json.dumps([seed, len(train), repr(schedule), identity, shapes])
-        self.forward = cast(nn.Module, torch.compile(network)) if schedule.compiled else network
+        self.forward = cast(nn.Module, torch.compile(network)) if schedule.compiled else ranks.spread(network)
         self.per_epoch = min(len(train), schedule.epoch_examples or len(train))
         self.steps = -(-self.per_epoch // schedule.batch)
         self.optimiser = torch.optim.AdamW(
@@ -175,7 +182,7 @@ class _Run(Generic[B]):
             for index in _batches(self._order(), self.schedule.batch)[self.step :]:
                 self._take_step(index)
                 self.step += 1
-                if path and self.step % self.schedule.checkpoint_steps == 0:
+                if path and self.ranks.leads and self.step % self.schedule.checkpoint_steps == 0:
                     self.generators = self._generators()
                     self.save(path)
             self.generators = self._generators()
@@ -185,15 +192,19 @@ class _Run(Generic[B]):
         return total / weight if weight else float("nan")
 
     def _take_step(self, index: Tensor) -> None:
+        """Take a step on this rank's share of the batch; the gradient is that of the mean over all that it knows."""
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.schedule.bf16):
-            total, weight = self.loss(self.forward, self.train.batch(index))
+            mine = index[self.ranks.take(len(index))]
+            total, weight = self.loss(self.forward, self.train.batch(mine))
+        seen = self.ranks.sum(torch.stack([total.detach(), weight.detach()]))
         self.optimiser.zero_grad(set_to_none=True)
-        (total / weight.clamp(min=1)).backward()  # type: ignore[no-untyped-call]
+        mean = total * self.ranks.world / seen[1].clamp(min=1)  # as many times, for the ranks' mean is taken
+        mean.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.schedule.clip)
         self.optimiser.step()
-        self.sums += torch.stack([total.detach(), weight.detach()])
+        self.sums += seen
 
     def judge(self, train_loss: float, valid_loss: float) -> None:
         """Keep the weights if they are the best so far; without a validation loss the latest are."""
@@ -242,7 +253,7 @@ class _Run(Generic[B]):
 
 def epochs(
     network: nn.Module, train: Examples[B], valid: Examples[B], loss: Loss[B], schedule: Schedule, *,
-    rng: np.random.Generator, path: Path | None = None, identity: str = "",
+    rng: np.random.Generator, path: Path | None = None, identity: str = "", ranks: Ranks = ALONE,
 ) -> Iterator[EpochRecord]:  # fmt: skip
     """Train the network where it is and yield a record after each epoch, those before a kill first.
 
@@ -257,22 +268,25 @@ def epochs(
         rng: The one source of chance; one integer is drawn.
         path: Where a checkpoint is kept while training; one of this training is taken up, bit for bit on a CPU.
         identity: What tells this training's data and start from any other's; part of what a checkpoint must match.
+        ranks: Who share each batch; a checkpoint of so many is taken up by any other number.
 
     Raises:
         ConfigError: When there is nothing to train upon, or the file at ``path`` is no checkpoint.
+        RanksError: When the ranks do not start from the same.
     """
     if not len(train):
         raise ConfigError("there is no training example; begin training earlier")
     with seeded(rng) as seed:
-        run = _Run(network, train, loss, schedule, seed=seed, identity=identity)
+        run = _Run(network, train, loss, schedule, seed=seed, identity=identity, ranks=ranks)
     if path and path.exists():
         run.resume(path)
+    ranks.agree(f"what is trained, from {path}", f"{run.identity}/{run.epoch}/{run.step}")
     yield from (EpochRecord(number, *losses) for number, losses in enumerate(run.curve, 1))
     while run.epoch < schedule.epochs and run.worse < schedule.patience:
         train_loss = run.run_epoch(path)
-        valid_loss = mean_loss(network, valid, loss, bf16=schedule.bf16)
+        valid_loss = mean_loss(network, valid, loss, bf16=schedule.bf16, ranks=ranks)
         run.judge(train_loss, valid_loss)
-        if path:
+        if path and ranks.leads:
             run.save(path)
         logger.info("epoch %d: train %.5f, valid %.5f", run.epoch, train_loss, valid_loss)
         yield EpochRecord(run.epoch, train_loss, valid_loss, run.best_loss)

@@ -8,6 +8,7 @@ from loadproof.config import PatchTSTConfig, SelfPlayConfig
 from loadproof.features.windows import Inputs, Windows
 from loadproof.forecaster import FitReport, Forecast, Forecaster, ModelState
 from loadproof.models.patchtst_forecaster import PatchTSTForecaster, fingerprint
+from loadproof.ranks import ALONE, Ranks
 from loadproof.selfplay.arms import ARMS
 from loadproof.selfplay.pictures import picture_rows
 from loadproof.selfplay.start import game_of, start
@@ -35,7 +36,7 @@ class SelfPlayForecaster(Forecaster):
         self.knobs, self.network, self.device, self.checkpoint_dir = knobs, network, device, checkpoint_dir
         self._forecaster = PatchTSTForecaster(network, device=device)
 
-    def fit(self, train: Windows, valid: Windows, *, rng: np.random.Generator) -> FitReport:
+    def fit(self, train: Windows, valid: Windows, *, rng: np.random.Generator, ranks: Ranks = ALONE) -> FitReport:
         """Learn real days, then play; ``valid`` is looked at for the curves and decides nothing.
 
         Raises:
@@ -47,10 +48,10 @@ class SelfPlayForecaster(Forecaster):
         identity = f"{seed}/{said}/{fingerprint(train, valid)}" if folder else ""
         begun = start(
             train, valid, network=self.network, knobs=self.knobs, seed=seed, device=self.device, folder=folder,
-            identity=identity,
+            identity=identity, ranks=ranks,
         )  # fmt: skip
         before = begun.warm.state()
-        game = game_of(begun, ARMS["full"], self.knobs)
+        game = game_of(begun, ARMS["full"], self.knobs, ranks=ranks)
         path = folder / "play.safetensors" if folder else None
         records = tuple(_curve(episode) for episode in episodes(game, seed=seed, path=path, identity=identity))
         self._forecaster = begun.warm

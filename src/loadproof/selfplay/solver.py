@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from loadproof.errors import ConfigError
 from loadproof.features.windows import Inputs, Windows
 from loadproof.forecaster import Forecast
 from loadproof.models.checkpoint import under
 from loadproof.models.examples import Batch, ShiftedExamples
 from loadproof.models.losses import pinball
 from loadproof.models.patchtst_forecaster import PatchTSTForecaster
+from loadproof.ranks import ALONE, Ranks
 from loadproof.selfplay.verifier import Limits, penalty
 
 __all__ = ["Learned", "Pace", "Solver", "draw_real", "joined"]
@@ -47,6 +49,10 @@ class Pace(NamedTuple):
         return self.learning_rate * max(height, 0.01)
 
 
+def _rows(batch: Batch, rows: slice) -> Batch:
+    return Batch(*(part[rows] for part in batch))  # type: ignore[index]
+
+
 def joined(batches: list[Batch]) -> Batch:
     """Return several batches as one."""
     return Batch(*(torch.cat(parts) for parts in zip(*batches, strict=True)))
@@ -60,15 +66,18 @@ class Solver:
         pace: How fast it learns.
         penalty_weight: How much the verifier's penalty counts beside the loss.
         limits: Whose load is forecast, for the penalty.
+        ranks: Who share each batch; every one of them is given it whole.
     """
 
     def __init__(
-        self, forecaster: PatchTSTForecaster, pace: Pace, *, penalty_weight: float = 0.0, limits: Limits | None = None
-    ) -> None:
+        self, forecaster: PatchTSTForecaster, pace: Pace, *, penalty_weight: float = 0.0,
+        limits: Limits | None = None, ranks: Ranks = ALONE,
+    ) -> None:  # fmt: skip
         self.forecaster, self.pace = forecaster, pace
         self.penalty_weight, self.limits = penalty_weight, limits or Limits()
-        self.update = 0
+        self.update, self.ranks = 0, ranks
         self._network = forecaster.network
+        self._forward = ranks.spread(self._network)
         self._loss = forecaster.loss
         self._optimiser = torch.optim.AdamW(
             self._network.parameters(), lr=pace.learning_rate, weight_decay=pace.weight_decay
@@ -88,30 +97,52 @@ class Solver:
         """Return each window's pinball loss over all levels, as the network stands, kWh ``(B,)``."""
         was = self._network.training
         self._network.eval()
+        loss = torch.zeros(len(batch.context), device=batch.context.device)
         with torch.inference_mode():
-            outputs = self._network(batch.context, batch.past, batch.known)  # (B, H, 1 + Q)
-            loss = pinball(batch.truth, outputs[..., 1:], self._loss.levels).mean(dim=-1).nanmean(dim=1)
+            rows = self.ranks.take(len(loss))
+            mine = _rows(batch, rows)
+            outputs = self._network(mine.context, mine.past, mine.known)  # (B, H, 1 + Q)
+            loss[rows] = pinball(mine.truth, outputs[..., 1:], self._loss.levels).mean(dim=-1).nanmean(dim=1)
+            loss = self.ranks.sum(loss)
         self._network.train(was)
         return loss
 
     def learn(self, batch: Batch) -> Learned:
-        """Take one step on a batch; torch's own generator is the source of what is dropped out."""
+        """Take one step on a batch; torch's own generator is the source of what is dropped out.
+
+        Raises:
+            ConfigError: When the batch has no window for every rank.
+        """
         for group in self._optimiser.param_groups:
             group["lr"] = self.pace.rate(self.update)
         self._network.train()
-        outputs = self._network(batch.context, batch.past, batch.known)  # (B, H, 1 + Q)
-        by_step = self._loss.of(outputs, batch)
+        mine = self._share(batch)
+        outputs = self._forward(mine.context, mine.past, mine.known)  # (B, H, 1 + Q)
+        by_step = self._loss.of(outputs, mine)
         known = ~torch.isnan(by_step)
-        loss = torch.where(known, by_step, 0.0).sum() / known.sum().clamp(min=1)
-        beyond = penalty(outputs[..., 1:], batch.context, self.limits)
+        total = torch.where(known, by_step, 0.0).sum()
+        seen = self.ranks.sum(torch.stack([total.detach(), known.sum()]))
+        count = seen[1].clamp(min=1)
+        beyond = penalty(outputs[..., 1:], mine.context, self.limits) * (len(mine.context) / len(batch.context))
         pull = torch.autograd.grad(beyond, outputs, retain_graph=True)[0].norm()
         self._optimiser.zero_grad(set_to_none=True)
-        (loss + self.penalty_weight * beyond).backward()  # type: ignore[no-untyped-call]
+        # As many times, for the ranks' mean is taken.
+        ((total / count + self.penalty_weight * beyond) * self.ranks.world).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._network.parameters(), _CLIP)
         self._optimiser.step()
         self._follow()
         self.update += 1
-        return Learned(float(loss.detach()), float(beyond.detach()), float(pull))
+        excess, square = self.ranks.sum(torch.stack([beyond.detach(), pull.square()]))
+        return Learned(float(seen[0] / count), float(excess), float(square.sqrt()))
+
+    def _share(self, batch: Batch) -> Batch:
+        """Return this rank's rows of a batch."""
+        windows = len(batch.context)
+        if windows < self.ranks.world:
+            raise ConfigError(
+                f"{self.ranks.world} ranks cannot share {windows} windows; start fewer, or raise real_windows"
+            )
+        return _rows(batch, self.ranks.take(windows))
 
     def _follow(self) -> None:
         keep = min(self.pace.averaging, (1 + self.update) / (10 + self.update))

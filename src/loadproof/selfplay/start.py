@@ -15,6 +15,7 @@ from loadproof.features.windows import Windows, split_by_entity
 from loadproof.models import checkpoint
 from loadproof.models.patchtst_forecaster import PatchTSTForecaster
 from loadproof.models.training import seeded
+from loadproof.ranks import ALONE, Ranks
 from loadproof.scenario.ground import Ground, lay_ground
 from loadproof.scenario.kinds import Family
 from loadproof.seeds import rng_for
@@ -54,12 +55,13 @@ class Start:
 
 
 def _real_days(
-    train: Windows, network: PatchTSTConfig, device: str, pace: Pace, windows: int, rng: np.random.Generator
-) -> PatchTSTForecaster:
+    train: Windows, network: PatchTSTConfig, device: str, pace: Pace, windows: int, rng: np.random.Generator,
+    ranks: Ranks,
+) -> PatchTSTForecaster:  # fmt: skip
     """Return a network that has learned real days alone."""
     forecaster = PatchTSTForecaster(network, device=device)
     forecaster.begin(train, rng=rng)
-    solver = Solver(forecaster, pace)
+    solver = Solver(forecaster, pace, ranks=ranks)
     days = solver.real_days(train)
     logger.info("%d homes' real days, %d updates", len(np.unique(train.inputs.entity)), pace.updates)
     with seeded(rng):
@@ -76,12 +78,14 @@ class _Keep(NamedTuple):
     identity: str
     network: PatchTSTConfig
     device: str
+    ranks: Ranks
 
     def made(self, name: str, train: Windows, make: Callable[[], PatchTSTForecaster]) -> PatchTSTForecaster:
         """Return the network of this name, from its file if one of this very start is there."""
         if self.folder is None:
             return make()
         path = self.folder / f"{name}.safetensors"
+        self.ranks.agree(str(path), str(path.exists()))
         if path.exists():
             forecaster = PatchTSTForecaster(self.network, device=self.device)
             tensors, facts = checkpoint.load(path, forecaster.device)
@@ -90,14 +94,15 @@ class _Keep(NamedTuple):
                 forecaster.network.eval()
                 return forecaster
         forecaster = make()
-        checkpoint.save(path, dict(forecaster.network.state_dict()), {"identity": self.identity})
+        if self.ranks.leads:
+            checkpoint.save(path, dict(forecaster.network.state_dict()), {"identity": self.identity})
         return forecaster
 
 
 def start(
     train: Windows, valid: Windows, *, network: PatchTSTConfig, knobs: SelfPlayConfig, seed: int, device: str = "cpu",
     left_out: tuple[Family, ...] = (), with_reference: bool = True, folder: Path | None = None, identity: str = "",
-    weather: Weather | None = None,
+    weather: Weather | None = None, ranks: Ranks = ALONE,
 ) -> Start:  # fmt: skip
     """Return warm networks, taken from ``folder`` where an earlier run of this very start left them.
 
@@ -113,6 +118,7 @@ def start(
         folder: Where warm networks are kept.
         identity: What tells this start from any other.
         weather: What weather came, if that is known though the forecaster is not told; None takes the inputs' own.
+        ranks: Who share the learning; each has all windows.
 
     Raises:
         ConfigError: If there are too few homes to share out.
@@ -125,16 +131,16 @@ def start(
     pace = Pace(knobs.warm_updates, knobs.learning_rate, averaging=knobs.averaging)
 
     def warmed() -> PatchTSTForecaster:
-        return _real_days(both.seen, network, device, pace, knobs.real_windows, rng_for(seed, "selfplay/warm"))
+        return _real_days(both.seen, network, device, pace, knobs.real_windows, rng_for(seed, "selfplay/warm"), ranks)
 
     def taught() -> PatchTSTForecaster:
         rng, short = rng_for(seed, "selfplay/reference"), pace._replace(updates=knobs.reference_updates)
-        forecaster = _real_days(both.unseen, network, device, short, knobs.real_windows, rng)
-        _teach(forecaster, both.unseen, knobs, left_out, seed, weather)
+        forecaster = _real_days(both.unseen, network, device, short, knobs.real_windows, rng, ranks)
+        _teach(forecaster, both.unseen, knobs, left_out, seed, weather, ranks)
         return forecaster
 
     name = "-".join(("reference", *left_out))
-    keep = _Keep(folder, identity, network, device)
+    keep = _Keep(folder, identity, network, device, ranks)
     warm = keep.made("warm", both.seen, warmed)
     reference = keep.made(name, both.unseen, taught) if with_reference else None
     return Start(warm, reference, both.seen, valid, lay_ground(both.seen, weather), weather)
@@ -142,22 +148,24 @@ def start(
 
 def _teach(
     forecaster: PatchTSTForecaster, windows: Windows, knobs: SelfPlayConfig, left_out: tuple[Family, ...], seed: int,
-    weather: Weather | None,
+    weather: Weather | None, ranks: Ranks,
 ) -> None:  # fmt: skip
     """Let a warm reference learn uniform scenarios of its own homes."""
     rounds = max(knobs.reference_updates // knobs.updates, 1)
     ours = knobs.model_copy(update={"episodes": rounds, "judge_episodes": rounds + 1})
     nothing = windows.take(slice(0))
     beginning = Start(forecaster, None, windows, nothing, lay_ground(windows, weather), weather)
-    for _ in episodes(game_of(beginning, ARMS["uniform"], ours, left_out=left_out), seed=seed):
+    for _ in episodes(game_of(beginning, ARMS["uniform"], ours, left_out=left_out, ranks=ranks), seed=seed):
         pass
 
 
-def game_of(begun: Start, arm: Arm, knobs: SelfPlayConfig, *, left_out: tuple[Family, ...] = ()) -> Game:
+def game_of(
+    begun: Start, arm: Arm, knobs: SelfPlayConfig, *, left_out: tuple[Family, ...] = (), ranks: Ranks = ALONE
+) -> Game:
     """Return an arm's game; its solver starts from the warm network's weights, in the warm forecaster's place."""
     pace = Pace(knobs.episodes * knobs.updates, knobs.play_learning_rate, averaging=knobs.averaging)
-    solver = Solver(begun.warm, pace, penalty_weight=knobs.penalty_weight)
-    reference = Solver(begun.reference, pace) if begun.reference else None
+    solver = Solver(begun.warm, pace, penalty_weight=knobs.penalty_weight, ranks=ranks)
+    reference = Solver(begun.reference, pace, ranks=ranks) if begun.reference else None
     kinds = kinds_of(arm, left_out, can_borrow=begun.ground.lends())
     scales = home_scales(begun.train) | (home_scales(begun.valid) if len(begun.valid) else {})
     hard = hard_windows(begun.valid.inputs, begun.weather) if len(begun.valid) else {}

@@ -281,10 +281,12 @@ def episodes(
             played = [Episode.from_json(told) for told in facts["played"]]
             game.solver.restore(tensors, facts["update"])
             game.proposer.restore(facts["proposer"])
+    ranks = game.solver.ranks
+    ranks.agree(f"what is played, from {path}", f"{identity}/{len(played)}")
     yield from list(played)
     for number in range(len(played) + 1, game.knobs.episodes + 1):
         played.append(_episode(game, number, seed))
-        if path and (number % checkpoint_episodes == 0 or number == game.knobs.episodes):
+        if path and ranks.leads and (number % checkpoint_episodes == 0 or number == game.knobs.episodes):
             facts = {"identity": identity, "update": game.solver.update, "proposer": game.proposer.state()}
             checkpoint.save(path, game.solver.tensors(), facts | {"played": [episode.as_json() for episode in played]})
         yield played[-1]
