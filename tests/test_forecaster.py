@@ -1,8 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
 
-from loadproof.errors import SchemaError
+from loadproof.baselines.seasonal import SeasonalNaive
+from loadproof.errors import ConfigError, SchemaError
 from loadproof.features.panel import Panel
 from loadproof.features.windows import cut_windows
 from loadproof.forecaster import forecast_from_table, forecast_table, make_forecast
@@ -108,3 +111,8 @@ def test_a_forecast_of_6_windows_is_not_told_of_5_inputs():
     inputs = inputs_of()
     with pytest.raises(SchemaError, match="do not fit 5 inputs"):
         forecast_table("m", random_forecast(inputs, np.random.default_rng(6)), inputs.take(slice(5)))
+
+
+def test_a_forecaster_that_learns_in_one_process_refuses_two_and_says_how_to_train_it():
+    with pytest.raises(ConfigError, match="learns in one process, not in 2; train it without torchrun"):
+        SeasonalNaive().fit_together(None, None, rng=np.random.default_rng(0), ranks=SimpleNamespace(world=2))

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from loadproof.errors import ConfigError
@@ -31,6 +31,17 @@ class Environment(BaseSettings):
     ssen_api_key: SecretStr | None = None
     track: bool = True
     mlflow_tracking_uri: SecretStr | None = None
+    rank_timeout_s: float = Field(default=1800, gt=0)
+    # What torchrun says to the processes that it starts.
+    torchelastic_run_id: str | None = None
+    world_size: int = Field(default=1, ge=1)
+    rank: int = Field(default=0, ge=0)
+    local_rank: int = Field(default=0, ge=0)
+
+    @property
+    def ranks(self) -> int:
+        """How many processes ``torchrun`` started; 1 where it started none, whoever else speaks of a world."""
+        return self.world_size if self.torchelastic_run_id else 1
 
     @property
     def mlflow_tracking_uri_text(self) -> str | None:

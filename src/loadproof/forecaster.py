@@ -10,9 +10,10 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from loadproof.cards import Card
-from loadproof.errors import SchemaError
+from loadproof.errors import ConfigError, SchemaError
 from loadproof.features.calendar import Instants
 from loadproof.features.windows import Inputs, Windows
+from loadproof.ranks import Ranks
 from loadproof.schema import FORECASTS
 
 __all__ = [
@@ -106,6 +107,16 @@ class Forecaster(ABC):
     @abstractmethod
     def fit(self, train: Windows, valid: Windows, *, rng: np.random.Generator) -> FitReport:
         """Learn from ``train``; ``valid`` may stop or calibrate, and every chance comes from ``rng``."""
+
+    def fit_together(self, train: Windows, valid: Windows, *, rng: np.random.Generator, ranks: Ranks) -> FitReport:
+        """Learn as ``fit`` does, each batch shared among several processes; every one of them is given the same.
+
+        Raises:
+            ConfigError: When there are several, and this forecaster learns in one.
+        """
+        if ranks.world > 1:
+            raise ConfigError(f"{self.name} learns in one process, not in {ranks.world}; train it without torchrun")
+        return self.fit(train, valid, rng=rng)
 
     @abstractmethod
     def predict(self, inputs: Inputs) -> Forecast:

@@ -23,12 +23,14 @@ from loadproof.cli.options import (
     choose_tracker,
     sample_mode,
 )
+from loadproof.cli.ranks import joined_ranks
 from loadproof.cli.show import bar, console, show_board, show_metrics, show_outlooks, show_readings, show_training
 from loadproof.config import ExperimentConfig, build_section, read_config
 from loadproof.errors import ConfigError
 from loadproof.runner.forecasters import AT_ONCE, FORECASTERS
 from loadproof.schema import FIRST_TS_UTC, LAST_TS_UTC, Dataset
 from loadproof.store import Store
+from loadproof.tracking import NO_TRACKER
 
 __all__ = ["as_moment", "backtest_command", "forecast_command", "open_store", "take_knobs", "train_command"]
 
@@ -110,6 +112,8 @@ def train_command(
 ) -> None:
     """Train models and keep them; a training that was killed goes on where it stopped.
 
+    Under torchrun its processes share the batches of patchtst and selfplay, and come to what one would.
+
     Example: loadproof train --dataset lcl --model patchtst --config params.yaml
     """
     from loadproof.runner.train import train
@@ -118,13 +122,18 @@ def train_command(
     if episodes is not None:
         play = knobs.selfplay.model_copy(update={"episodes": episodes})
         knobs = knobs.model_copy(update={"selfplay": play})
-    store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
-    for name in dict.fromkeys(model or ["patchtst"]):
-        done = train(
-            store, dataset, name, models_root, config=knobs, device=choose_device(device), anew=anew,
-            tracker=choose_tracker(knobs),
-        )  # fmt: skip
-        show_training(done)
+    with joined_ranks(choose_device(device)) as (ranks, place):
+        if not ranks.leads:
+            ranks.wait()  # until samples are in
+        store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
+        if ranks.leads:
+            ranks.wait()
+        tracker = choose_tracker(knobs) if ranks.leads else NO_TRACKER
+        for name in dict.fromkeys(model or ["patchtst"]):
+            done = train(
+                store, dataset, name, models_root, config=knobs, device=place, anew=anew, tracker=tracker, ranks=ranks
+            )
+            show_training(done)
 
 
 def _say_once(

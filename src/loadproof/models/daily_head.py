@@ -41,7 +41,8 @@ class DailyHead(nn.Module):
 
     def _by_day(self, steps: Tensor) -> Tensor:
         """Return the last whole days of ``(B, C)``, the same step of every day together, ``(B, S, D)``."""
-        return steps[:, steps.shape[1] - self.days * self.day_steps :].unflatten(1, (self.days, self.day_steps)).mT
+        last = steps[:, steps.shape[1] - self.days * self.day_steps :]
+        return last.view(len(steps), self.days, self.day_steps).mT
 
     def _around(self, values: Tensor, known: Tensor, reach: int) -> tuple[Tensor, Tensor]:
         """Return the sums of what is observed within ``reach`` of each step, and how many those are, ``(B, S, D)``."""

@@ -139,6 +139,8 @@ class PatchTSTForecaster(Forecaster):
         self._fitted, self._network = fitted, network.eval()
         return FitReport(len(train), len(valid), records)
 
+    fit_together = fit
+
     def begin(self, train: Windows, *, rng: np.random.Generator) -> PatchTST:
         """Become a network of these windows' kind that has learned nothing, for those who train it step by step."""
         fitted = _learn(self.knobs, train)

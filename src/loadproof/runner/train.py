@@ -15,6 +15,7 @@ from loadproof.evaluation.calibration import Calibration, calibrate
 from loadproof.features.windows import Split
 from loadproof.forecaster import FitReport, Forecaster
 from loadproof.model_folder import ModelFacts, StoredModel, read_facts, read_model, write_model
+from loadproof.ranks import ALONE, Ranks
 from loadproof.runner.blocks import Surroundings, cut_blocks, data_facts, read_all, read_surroundings
 from loadproof.runner.forecasters import AT_ONCE, builder_of
 from loadproof.schema import Dataset
@@ -99,8 +100,12 @@ def _standing(folder: Path) -> StoredModel | None:
 def fit_or_read(
     store: Store, dataset: Dataset, model: str, models_root: Path, *, split: Split, surroundings: Surroundings,
     config: ExperimentConfig, device: str = "cpu", anew: bool = False, tracker: Tracker = NO_TRACKER,
+    ranks: Ranks = ALONE,
 ) -> Fitted:  # fmt: skip
-    """Return the model of these blocks: read from its folder where it is of the same facts, else trained and kept."""
+    """Return the model of these blocks: read from its folder where it is of the same facts, else trained and kept.
+
+    Of several ranks, the one that leads calls this, and the others :func:`_follow`.
+    """
     if config.calibration.kind != "none" and not len(split.valid):
         raise ConfigError(
             f"no window lies between valid_from and test_from ({config.forecast.valid_from}, "
@@ -113,13 +118,14 @@ def fit_or_read(
     try:
         with FileLock(models_root / f".{model}.lock").acquire(timeout=0):
             old = None if anew else _standing(folder)
+            _agree(ranks, folder, facts, old)
             if old is not None and old.facts == facts:
                 logger.info("%s: is of the same data and knobs already, and kept", folder)
                 return Fitted(*restored(old, folder, config, device), TrainReport(model, folder, "kept", facts, None))
             params = {"seed": config.seed, **facts.settings}
             tags = {"dataset": dataset, "data_sha256": facts.data_sha256, "seed": str(config.seed)}
             with tracker.run(f"train {model}", params=params, tags=tags) as run:
-                fitted = _fit(store, folder, facts, split, config, device, old)
+                fitted = _fit(store, folder, facts, split, config, device, old, ranks)
                 _record(run, fitted.report)
             return fitted
     except Timeout as error:
@@ -157,43 +163,87 @@ def restored(
         ) from error
 
 
-def _fit(
-    store: Store, folder: Path, facts: ModelFacts, split: Split, config: ExperimentConfig, device: str,
-    old: StoredModel | None,
-) -> Fitted:  # fmt: skip
-    """Train, from the old model's weights where that is possible, calibrate, and keep the outcome."""
+class _Learned(NamedTuple):
+    forecaster: Forecaster
+    report: FitReport
+    how: How
+
+
+def _learn(
+    folder: Path, facts: ModelFacts, split: Split, config: ExperimentConfig, device: str, old: StoredModel | None,
+    ranks: Ranks,
+) -> _Learned:  # fmt: skip
+    """Train, from the old model's weights where that is possible."""
     model = facts.model
     start = old if model in CONTINUES and old is not None and _may_continue(old.facts, facts) else None
-    how: How = "trained" if start is None else "continued"
-    checkpoint_dir = _checkpoint_dir(folder, facts, None if start is None else start.facts)
+    checkpoint_dir = _checkpoint_dir(folder, facts, start)
+    if ranks.leads:
+        _remove_others(checkpoint_dir)
     forecaster = builder_of(model)(config, device, checkpoint_dir)
     if start is not None:
         logger.info("%s: training starts from its weights; --anew would start from nothing", folder)
         forecaster.restore(start.state)
-    report = forecaster.fit(split.train, split.valid, rng=rng_for(config.seed, f"forecast/{model}"))
+    rng = rng_for(config.seed, f"forecast/{model}")
+    report = forecaster.fit_together(split.train, split.valid, rng=rng, ranks=ranks)
+    return _Learned(forecaster, report, "trained" if start is None else "continued")
+
+
+def _fit(
+    store: Store, folder: Path, facts: ModelFacts, split: Split, config: ExperimentConfig, device: str,
+    old: StoredModel | None, ranks: Ranks,
+) -> Fitted:  # fmt: skip
+    """Train, calibrate, and keep the outcome."""
+    forecaster, report, how = _learn(folder, facts, split, config, device, old, ranks)
     block = split.valid
     calibration = calibrate(forecaster.predict(block.inputs), block.inputs, block.truth_kwh, knobs=config.calibration)
     seen = {"how": how, "train_windows": report.train_windows, "valid_windows": report.valid_windows}
     store.write_fit(folder, facts.model_dump(mode="json") | seen | {"curve": report.records}, report.pictures)
     write_model(folder, StoredModel(facts, forecaster.state(), calibration.state()))
-    shutil.rmtree(checkpoint_dir.parent, ignore_errors=True)
-    return Fitted(forecaster, calibration, TrainReport(model, folder, how, facts, report))
+    shutil.rmtree(_checkpoints_of(folder), ignore_errors=True)
+    return Fitted(forecaster, calibration, TrainReport(facts.model, folder, how, facts, report))
 
 
-def _checkpoint_dir(folder: Path, facts: ModelFacts, start: ModelFacts | None) -> Path:
-    """Return where this very training leaves its checkpoints; those of any other training of the model are removed."""
-    said = facts.model_dump_json() + (start.model_dump_json() if start else "")
-    parent = folder.with_name(f".{folder.name}.checkpoints")
-    mine = parent / hashlib.sha256(said.encode()).hexdigest()[:16]
-    for other in parent.glob("*"):
-        if other != mine:
+def _follow(
+    folder: Path, facts: ModelFacts, split: Split, config: ExperimentConfig, device: str, anew: bool, ranks: Ranks
+) -> TrainReport:
+    """Train beside the rank that leads, which alone keeps anything."""
+    old = None if anew else _standing(folder)
+    _agree(ranks, folder, facts, old)
+    if old is not None and old.facts == facts:
+        return TrainReport(facts.model, folder, "kept", facts, None)
+    learned = _learn(folder, facts, split, config, device, old, ranks)
+    return TrainReport(facts.model, folder, learned.how, facts, learned.report)
+
+
+def _agree(ranks: Ranks, folder: Path, facts: ModelFacts, old: StoredModel | None) -> None:
+    """Make sure that all ranks train the same from the same."""
+    ranks.agree(f"{folder}, or its data and knobs", facts.model_dump_json() + _said(old))
+
+
+def _said(old: StoredModel | None) -> str:
+    return old.facts.model_dump_json() if old else ""
+
+
+def _checkpoints_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.checkpoints")
+
+
+def _checkpoint_dir(folder: Path, facts: ModelFacts, start: StoredModel | None) -> Path:
+    """Return where this very training leaves its checkpoints."""
+    said = facts.model_dump_json() + _said(start)
+    return _checkpoints_of(folder) / hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _remove_others(checkpoint_dir: Path) -> None:
+    """Remove the checkpoints of any other training of the model."""
+    for other in checkpoint_dir.parent.glob("*"):
+        if other != checkpoint_dir:
             shutil.rmtree(other, ignore_errors=True)
-    return mine
 
 
 def train(
     store: Store, dataset: Dataset, model: str, models_root: Path, *, config: ExperimentConfig, device: str = "cpu",
-    anew: bool = False, tracker: Tracker = NO_TRACKER,
+    anew: bool = False, tracker: Tracker = NO_TRACKER, ranks: Ranks = ALONE,
 ) -> TrainReport:  # fmt: skip
     """Train a model on the blocks before ``test_from`` and keep it as ``models_root/<model>``.
 
@@ -209,17 +259,25 @@ def train(
         device: ``cpu`` or ``cuda``.
         anew: Start from nothing, whatever is there.
         tracker: What records the training; a model that is kept is none.
+        ranks: Who share the training; they share ``models_root`` too, and the one that leads writes there.
 
     Raises:
         ConfigError: If there is no such model, it learns nothing, the blocks are outside the data, the validation block
             has nothing to calibrate upon, or another process trains it now.
+        RanksError: If the ranks do not train the same from the same.
     """
     builder_of(model)
     if model in AT_ONCE:
         raise ConfigError(f"{model} learns nothing that is worth keeping; ask 'loadproof forecast' for it at once")
     surroundings = read_surroundings(store, config.features, seed=config.seed)
     split = cut_blocks(read_all(store, dataset), config.forecast, surroundings, to_judge=False).split
-    return fit_or_read(
-        store, dataset, model, models_root, split=split, surroundings=surroundings, config=config, device=device,
-        anew=anew, tracker=tracker,
-    ).report  # fmt: skip
+    if ranks.leads:
+        report = fit_or_read(
+            store, dataset, model, models_root, split=split, surroundings=surroundings, config=config, device=device,
+            anew=anew, tracker=tracker, ranks=ranks,
+        ).report  # fmt: skip
+    else:
+        facts = facts_of(store, dataset, model, split, config, surroundings)
+        report = _follow(models_root / model, facts, split, config, device, anew, ranks)
+    ranks.wait()
+    return report

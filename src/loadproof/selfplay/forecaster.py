@@ -58,6 +58,8 @@ class SelfPlayForecaster(Forecaster):
         shown = picture_rows(game, before, valid) if len(valid) else None
         return FitReport(len(train), len(valid), records, shown)
 
+    fit_together = fit
+
     def predict(self, inputs: Inputs) -> Forecast:
         """Forecast every window; see :class:`PatchTSTForecaster`."""
         return self._forecaster.predict(inputs)
