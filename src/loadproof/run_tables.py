@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias
 
 import polars as pl
 
@@ -13,7 +13,13 @@ from loadproof.errors import SchemaError
 from loadproof.files import as_json, write_atomically, write_parquet, write_text, write_together
 from loadproof.schema import ALERTS, FORECASTS, METRICS, RISK, RISK_STEPS, SCORES
 
-__all__ = ["RunTables", "require"]
+__all__ = ["RunTables", "WatchTable", "WithFacts", "require"]
+
+WithFacts: TypeAlias = tuple[pl.DataFrame, Mapping[str, Any]]
+"""A table, and the facts that stand beside it as JSON."""
+
+WatchTable = Literal["scores", "alerts"]
+_WATCH: Final[dict[WatchTable, pl.Schema]] = {"scores": SCORES, "alerts": ALERTS}
 
 
 def require(frame: pl.DataFrame, schema: pl.Schema, what: str) -> None:
@@ -114,26 +120,43 @@ class RunTables:
         return pl.scan_parquet(files, glob=False) if files else None
 
     def write_watch(
-        self, folder: Path, detector: str, scores: pl.DataFrame, alerts: pl.DataFrame, facts: Mapping[str, Any]
-    ) -> tuple[Path, Path, Path]:
-        """Write one detector's scores and alerts, the alerts with ``facts`` as JSON too, all or none; return where."""
-        require(scores, SCORES, "a table of scores")
-        require(alerts, ALERTS, "a table of alerts")
-        rows = alerts.with_columns(pl.col("start_utc", "end_utc").dt.strftime("%Y-%m-%dT%H:%M:%SZ")).rows(named=True)
-        table, text = (folder / "alerts" / f"{detector}.{kind}" for kind in ("parquet", "json"))
-        paths = (folder / "scores" / f"{detector}.parquet", table, text)
-        said = as_json({**facts, "alerts": rows})
-        writers = (partial(write_parquet, scores), partial(write_parquet, alerts), partial(write_text, said))
-        write_together(dict(zip(paths, writers, strict=True)))
-        return paths
+        self, folder: Path, detector: str, *, scores: WithFacts | None = None, alerts: WithFacts | None = None
+    ) -> None:
+        """Write a detector's scores, its alerts, or both, each with its facts as JSON, all or none."""
+        files: dict[Path, Callable[[Path], Any]] = {}
 
-    def read_alerts(self, folder: Path) -> dict[str, tuple[pl.DataFrame, dict[str, Any]]]:
-        """Return the alerts in a folder by detector, each with the facts of its watch."""
-        files = sorted((folder / "alerts").glob("*.parquet"))
-        return {
-            file.stem: (pl.read_parquet(file, glob=False), self.read_json(file.with_suffix(".json")) or {})
-            for file in files
-        }
+        def lay(what: WatchTable, table: pl.DataFrame, said: Mapping[str, Any]) -> None:
+            require(table, _WATCH[what], f"a table of {what}")
+            path = self.watch_path(folder, what, detector)
+            files[path] = partial(write_parquet, table)
+            files[path.with_suffix(".json")] = partial(write_text, as_json(said))
+
+        if scores is not None:
+            lay("scores", *scores)
+        if alerts is not None:
+            times = pl.col("start_utc", "end_utc").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+            lay("alerts", alerts[0], {**alerts[1], "alerts": alerts[0].with_columns(times).rows(named=True)})
+        write_together(files)
+
+    def watch_path(self, folder: Path, what: WatchTable, detector: str) -> Path:
+        """Return where a detector's table lies; its facts lie beside it as JSON."""
+        return folder / what / f"{detector}.parquet"
+
+    def detectors(self, folder: Path, what: WatchTable) -> list[str]:
+        """Return of which detectors a folder holds a table."""
+        return sorted(path.stem for path in (folder / what).glob("*.parquet"))
+
+    def read_watch(self, folder: Path, what: WatchTable, detector: str) -> WithFacts:
+        """Return a detector's table, and its facts.
+
+        Raises:
+            SchemaError: If the table is not of this version's columns.
+        """
+        path = self.watch_path(folder, what, detector)
+        table = pl.read_parquet(path, glob=False)
+        if table.schema != _WATCH[what]:
+            raise SchemaError(f"{path}: is no table of {what} of this version; let the detector score again")
+        return table, self.read_json(path.with_suffix(".json")) or {}
 
     def write_metrics(self, folder: Path, judged: Sequence[pl.DataFrame]) -> list[dict[str, Any]]:
         """Write the metrics as ``metrics.parquet``, ``.csv`` and ``.json``; return the rows over all entities."""
@@ -175,11 +198,6 @@ class RunTables:
         """Return the SHA-256 of a file."""
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-
-    def write_alerts(self, path: Path, tables: Sequence[pl.DataFrame]) -> None:
-        """Write the alerts of all detectors as one table."""
-        alerts = pl.concat([pl.DataFrame(schema=ALERTS), *tables])
-        write_atomically(path, partial(write_parquet, alerts))
 
     def write_csv(self, path: Path, frame: pl.DataFrame) -> None:
         """Write a small table as CSV."""

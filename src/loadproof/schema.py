@@ -145,8 +145,10 @@ SCORES: Final = pl.Schema(
         "ts_utc": _UTC_US,
         "score": pl.Float64(),
         "p_value": pl.Float64(),
+        "kind": pl.String(),
     }
 )
+"""``kind`` is what the detector takes the reading for, null for no opinion."""
 
 ALERTS: Final = pl.Schema(
     {

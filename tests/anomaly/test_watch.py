@@ -11,7 +11,7 @@ from tests.anomaly.tiny_detector import TinyDetector
 from loadproof.anomaly import sweep
 from loadproof.anomaly.following import CleanHistory
 from loadproof.anomaly.sweep import Sweep, join_scores
-from loadproof.anomaly.watch import achieved_rate, alerts_to_show, count_kinds, watch, worst_alerts
+from loadproof.anomaly.watch import Told, achieved_rate, alerts_to_show, count_kinds, judge, tell, worst_alerts
 from loadproof.errors import ConfigError
 from loadproof.schema import ALERTS, SCORES
 
@@ -23,8 +23,9 @@ def _watch(energy, *, only=(), threads=1):
     panel = panel_of(energy)
     found = join_scores(Sweep(panel, CLEAN.first, UNTIL).score(TinyDetector()))
     days = Sweep(panel.only(only) if only else panel, CLEAN.judged_from, UNTIL, threads=threads)
-    chance = {"draws": 100, "rng": np.random.default_rng(0)}
-    return watch(days, found, CLEAN, alerts_per_week=0.5, detector="tiny", **chance)
+    judged = judge(found, CLEAN, days.dates, days.panel.entities, alerts_per_week=0.5)
+    alerts = tell(days, judged, detector="tiny")
+    return judged, Told(alerts, judged.rate(draws=100, rng=np.random.default_rng(0)))
 
 
 def _rate(odd, read=None):
@@ -57,9 +58,10 @@ def test_half_a_week_missing_counts_half_a_week():
 
 
 def test_an_evening_of_9_kwh_is_the_gravest_and_two_days_missing_are_told_of_once(energy):
-    told = _watch(energy)
-    assert told.scores.schema == SCORES and told.alerts.schema == ALERTS
-    assert told.scores.height == 5 * 7 * 48 - 96
+    judged, told = _watch(energy)
+    scores = judged.table("tiny")
+    assert scores.schema == SCORES and told.alerts.schema == ALERTS
+    assert scores.height == 5 * 7 * 48 - 96
     (first, *_) = worst_alerts(told.alerts)
     assert (first["entity_id"], first["kind"]) == ("h0002", "spike")
     assert first["sentence"].startswith("18:30 to 21:00: 45.0 kWh against ")
@@ -68,23 +70,24 @@ def test_an_evening_of_9_kwh_is_the_gravest_and_two_days_missing_are_told_of_onc
     ]
     assert count_kinds(told.alerts)["missing"] == 1
     assert told.rate.alerts == told.alerts.height - 1
-    assert list(told.limits) == [
+    assert list(judged.limits()) == [
         f"2013-{day}" for day in ("02-25", "02-26", "02-27", "02-28", "03-01", "03-02", "03-03")
     ]
-    assert len(set(told.limits.values())) == 1  # one period
+    assert len(set(judged.limits().values())) == 1  # one period
 
 
 def test_in_chunks_of_one_home_on_two_threads_the_same_is_told(energy, monkeypatch):
     whole = _watch(energy)
     monkeypatch.setattr(sweep, "_CHUNK_VALUES", 1)
     parts = _watch(energy, threads=2)
-    assert parts.scores.equals(whole.scores) and parts.alerts.equals(whole.alerts)
+    assert parts[0].table("tiny").equals(whole[0].table("tiny")) and parts[1].alerts.equals(whole[1].alerts)
 
 
 def test_told_of_two_homes_alone_they_are_ranked_among_all(energy):
     whole, two = _watch(energy), _watch(energy, only=("h0002", "h0003"))
     mine = pl.col("entity_id").is_in(["h0002", "h0003"])
-    assert two.scores.equals(whole.scores.filter(mine)) and two.alerts.equals(whole.alerts.filter(mine))
+    assert two[0].table("tiny").equals(whole[0].table("tiny").filter(mine))
+    assert two[1].alerts.equals(whole[1].alerts.filter(mine))
 
 
 def test_homes_that_are_not_there_are_refused_with_the_mend(energy):

@@ -1,18 +1,23 @@
 import json
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.pipeline_project import contents
 from tests.runner.made_stores import make_store
 
 from loadproof.config import ExperimentConfig, FeatureConfig, PipelineConfig
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.features.table import spec_from_config
+from loadproof.runner.alerts import cut_runs
+from loadproof.runner.detect import detect
 from loadproof.runner.features import write_features
 from loadproof.runner.forecast import forecast
 from loadproof.runner.forecasters import FORECASTERS
 from loadproof.runner.stages import CUSTOM, PLAYED, run_stage
+from loadproof.runner.track import no_track
 from loadproof.store import Store
 from loadproof.tracking import NoTracker
 
@@ -112,15 +117,15 @@ def test_each_training_stage_leaves_a_folder_of_its_own(config, judged):
     assert {path.stem for path in (derived / "custom" / "forecasts").iterdir()} == set(CUSTOM)
     models = (derived / "baselines" / "models").glob("[!.]*")
     assert {path.name for path in models if path.is_dir()} == {"ridge", "lightgbm", "detectors"}
-    assert (derived / "custom" / "alerts" / "autoencoder.parquet").is_file()
+    assert (derived / "custom" / "scores" / "autoencoder.parquet").is_file()
+    assert [path.parent.name for path in derived.glob("*/alerts")] == ["evaluation"]  # training stages cut none
 
 
 def test_every_model_is_a_baseline_ours_or_plays():
     assert {*PipelineConfig().baselines, *CUSTOM, *PLAYED} == set(FORECASTERS)
 
 
-def test_every_table_is_judged_beside_all_others_and_no_model_is_read(config, judged, monkeypatch):
-    monkeypatch.setattr("loadproof.model_folder.read_model", None)
+def test_every_table_is_judged_beside_all_others(config, judged):
     derived = config.data.derived_root
     assert judged["evaluate_models"] == str(derived / "evaluation" / "report.html")
     metrics = pl.read_parquet(derived / "evaluation" / "tables" / "metrics.parquet")
@@ -138,12 +143,55 @@ def test_every_table_is_judged_beside_all_others_and_no_model_is_read(config, ju
     assert all(name in page for name in scores)
 
 
-def test_alerts_of_all_detectors_stand_in_one_table_and_their_rates_in_another(config, judged):
-    tables = config.data.derived_root / "evaluation" / "tables"
-    assert set(pl.read_parquet(tables / "alerts.parquet")["detector"]) <= {"physical", "autoencoder"}
-    alarms = pl.read_parquet(tables / "alarms.parquet")
+def test_judging_where_no_model_lies_writes_the_same_bytes(config, judged, tmp_path):
+    shutil.copytree(config.data.derived_root, tmp_path / "derived", ignore=shutil.ignore_patterns("evaluation"))
+    for models in (tmp_path / "derived").glob("*/models"):
+        for folder in [path for path in models.iterdir() if path.is_dir()]:
+            shutil.rmtree(folder)
+    assert not [*tmp_path.rglob("*.safetensors"), *tmp_path.rglob("config.json")]
+    data = config.data.model_copy(update={"derived_root": tmp_path / "derived"})
+    run_stage("evaluate_models", config.model_copy(update={"data": data}))
+    assert contents(tmp_path / "derived" / "evaluation") == contents(config.data.derived_root / "evaluation")
+
+
+def test_alerts_are_cut_from_scores_by_the_thresholds_beside_them_and_are_those_of_a_watch(config, judged, tmp_path):
+    derived = config.data.derived_root
+    for run, name in [("baselines", "physical"), ("custom", "autoencoder")]:
+        done = detect(
+            Store(config.data.processed_root), "lcl", name, tmp_path, config=config,
+            models_root=derived / run / "models",
+        )  # fmt: skip
+        assert done.how == "kept"
+        for suffix in (".parquet", ".json"):
+            cut = (derived / "evaluation" / "alerts" / name).with_suffix(suffix)
+            assert cut.read_bytes() == (tmp_path / "alerts" / name).with_suffix(suffix).read_bytes()
+        scores = derived / run / "scores" / f"{name}.json"
+        assert scores.read_bytes() == (tmp_path / "scores" / f"{name}.json").read_bytes()
+        assert set(json.loads(scores.read_text())["odd_from_p_value"]) == {f"2013-03-{day}" for day in (17, 18, 19)}
+
+
+def test_no_threshold_lets_no_alert_stand_and_scores_of_other_days_or_readings_are_refused(config, judged, tmp_path):
+    shutil.copytree(config.data.derived_root / "baselines" / "scores", tmp_path / "scores")
+    path = tmp_path / "scores" / "physical.json"
+    facts = json.loads(path.read_text())
+
+    def cut(**other):
+        path.write_text(json.dumps({**facts, **other}))
+        return cut_runs(Store(config.data.processed_root), "lcl", [tmp_path], tmp_path, config, no_track)["physical"]
+
+    assert cut(odd_from_p_value=dict.fromkeys(facts["odd_from_p_value"], 1.0))["rate"]["alerts"] > 0
+    assert cut(odd_from_p_value=dict.fromkeys(facts["odd_from_p_value"], 0.0))["rate"]["alerts"] == 0
+    with pytest.raises(SchemaError, match=r"physical.parquet: its scores are of another until than is asked for; run"):
+        cut(until="2013-03-21")
+    with pytest.raises(SchemaError, match=r"its scores are of another data_sha256 than is asked for; run the training"):
+        cut(data_sha256="0" * 64)
+
+
+def test_the_rates_of_all_detectors_stand_in_one_table(config, judged):
+    evaluation = config.data.derived_root / "evaluation"
+    alarms = pl.read_parquet(evaluation / "tables" / "alarms.parquet")
     assert alarms["subject"].to_list() == ["autoencoder", "physical"]
-    told = json.loads((config.data.derived_root / "baselines" / "alerts" / "physical.json").read_text())
+    told = json.loads((evaluation / "alerts" / "physical.json").read_text())
     assert alarms.filter(subject="physical")["value"].item() == told["rate"]["per_week"]
 
 
@@ -155,7 +203,8 @@ def test_each_training_watch_and_evaluation_is_a_run_with_its_knobs_seed_and_has
     assert (tags["dataset"], tags["seed"], len(tags["data_sha256"])) == ("lcl", "2013", 64)
     assert recorder.said["train ridge"]["train_windows"] > 0
     assert recorder.said["evaluate"]["patchtst.crps"] > 0
-    assert recorder.said["watch physical"]["homes"] == 2
+    assert recorder.said["watch physical"] == {"homes": 2, "readings_scored": 2 * 3 * 48}
+    assert recorder.said["evaluate"]["physical.alerts_per_home_week"] >= 0
 
 
 def test_runs_of_other_knobs_are_not_judged_together(config, judged):

@@ -4,17 +4,26 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadproof.features.calendar import Moment, local_date, local_midnights, to_instant
 from loadproof.features.panel import Panel
 from loadproof.features.place import LONDON, Place
 from loadproof.features.weather import Weather
-from loadproof.features.windows import Windows, cut_windows
+from loadproof.features.windows import Inputs, Windows, cut_windows
 
-__all__ = ["CONTEXT_DAYS", "cut_days", "cut_learning_days"]
+__all__ = ["CONTEXT_DAYS", "beyond_day", "cut_days", "cut_learning_days"]
 
 CONTEXT_DAYS: Final = 28
 """Days before a day that it is held against."""
+
+
+def beyond_day(inputs: Inputs) -> NDArray[np.bool_]:
+    """Return which steps of windows are no more of the local day on which they begin, ``(N, H)``."""
+    origins, at = np.unique(inputs.t0, return_inverse=True)  # (O,), (N,)
+    ahead = np.arange(inputs.horizon_steps) * np.timedelta64(inputs.interval_mins, "m")
+    other = local_date(origins[:, None] + ahead) != local_date(origins)[:, None]  # (O, H)
+    return np.asarray(other[at])
 
 
 def cut_days(
@@ -43,12 +52,10 @@ def cut_days(
         panel, context_steps=context, horizon_steps=day_steps, origins=midnights, require_truth=require_truth,
         weather=weather, place=place,
     )  # fmt: skip
-    origins, at = np.unique(windows.inputs.t0, return_inverse=True)  # (O,), (N,)
-    ts = origins[:, None] + np.arange(day_steps) * np.timedelta64(panel.interval_mins, "m")  # (O, H)
-    other = local_date(ts) != local_date(origins)[:, None]
+    other = beyond_day(windows.inputs)
     if not other.any():
         return windows
-    return replace(windows, truth_kwh=np.where(other[at], np.float32(np.nan), windows.truth_kwh))
+    return replace(windows, truth_kwh=np.where(other, np.float32(np.nan), windows.truth_kwh))
 
 
 def cut_learning_days(

@@ -182,6 +182,7 @@ def score_table(detector: str, scores: Scores, p: NDArray[np.float32], inputs: I
     read = ~np.isnan(scores.score)
     entity = pl.Series(inputs.entity.tolist(), dtype=pl.String).gather(np.nonzero(read)[0])
     ts = pl.Series(inputs.ts()[read].astype("datetime64[us]")).dt.replace_time_zone("UTC")
-    columns = {"entity_id": entity, "ts_utc": ts, "score": scores.score[read], "p_value": p[read]}
+    kind = pl.Series(scores.kinds, dtype=pl.String).gather(scores.kind[read])
+    columns = {"entity_id": entity, "ts_utc": ts, "score": scores.score[read], "p_value": p[read], "kind": kind}
     frame = pl.DataFrame(columns).with_columns(pl.col("score", "p_value").cast(pl.Float64), detector=pl.lit(detector))
     return frame.select(SCORES.names()).sort("entity_id", "ts_utc", maintain_order=True).match_to_schema(SCORES)

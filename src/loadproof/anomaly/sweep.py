@@ -3,6 +3,7 @@
 N days of all homes, ordered by home, then day.
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,13 +15,13 @@ from numpy.typing import NDArray
 from loadproof.anomaly.days import CONTEXT_DAYS, cut_days
 from loadproof.detector import Detector, Scores
 from loadproof.errors import SchemaError
-from loadproof.features.calendar import Instants, Moment, local_midnights, to_instant
+from loadproof.features.calendar import Instants, Moment, local_date, local_midnights, to_instant
 from loadproof.features.panel import Panel
 from loadproof.features.place import LONDON, Place
 from loadproof.features.weather import Weather
 from loadproof.features.windows import Inputs, Windows
 
-__all__ = ["DayScores", "Sweep", "join_scores"]
+__all__ = ["DayScores", "Sweep", "join_scores", "without_context"]
 
 T = TypeVar("T")
 
@@ -58,7 +59,8 @@ def join_scores(parts: Iterable[DayScores]) -> DayScores:
     return DayScores(replace(found[0].inputs, **of_inputs), Scores(score, kind, found[0].scores.kinds))
 
 
-def _without_context(inputs: Inputs) -> Inputs:
+def without_context(inputs: Inputs) -> Inputs:
+    """Return the inputs without their context, which weighs most."""
     return replace(inputs, context_kwh=inputs.context_kwh[:, :0].copy())
 
 
@@ -89,6 +91,12 @@ class Sweep:
         return local_midnights(self.first, self.last)
 
     @property
+    def dates(self) -> list[dt.date]:
+        """The days, UK local."""
+        dates: list[dt.date] = local_date(self.midnights).tolist()
+        return dates
+
+    @property
     def chunks(self) -> int:
         """How many results there will be."""
         return -(-len(self.panel.entities) // self._homes_a_chunk())
@@ -114,4 +122,4 @@ class Sweep:
 
     def score(self, detector: Detector) -> Iterator[DayScores]:
         """Yield the scores of each chunk of homes; :func:`join_scores` makes one of them."""
-        return self.work(lambda windows: DayScores(_without_context(windows.inputs), detector.score(windows)))
+        return self.work(lambda windows: DayScores(without_context(windows.inputs), detector.score(windows)))

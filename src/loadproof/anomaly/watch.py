@@ -24,14 +24,13 @@ from loadproof.schema import ALERTS
 __all__ = [
     "AchievedRate",
     "Judged",
-    "Watched",
+    "Told",
     "achieved_rate",
     "alerts_to_show",
     "count_kinds",
     "join_alerts",
     "judge",
     "tell",
-    "watch",
     "worst_alerts",
 ]
 
@@ -60,15 +59,6 @@ class AchievedRate(NamedTuple):
     def as_json(self) -> dict[str, float | None]:
         """Return the figures by name, None for one that there is not."""
         return {name: None if math.isnan(value) else value for name, value in self._asdict().items()}
-
-
-class Watched(NamedTuple):
-    """What a watch over some days found: rows of ``SCORES``, rows of ``ALERTS``, the rate, and each day's limit."""
-
-    scores: pl.DataFrame
-    alerts: pl.DataFrame
-    rate: AchievedRate
-    limits: dict[str, float]
 
 
 def achieved_rate(
@@ -196,6 +186,13 @@ def judge(
     return Judged(found.take(wanted), followed.p[wanted], followed.limit[wanted])
 
 
+class Told(NamedTuple):
+    """What there is to tell of some days: rows of ``ALERTS``, and how often one stood."""
+
+    alerts: pl.DataFrame
+    rate: AchievedRate
+
+
 def join_alerts(tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Return several tables of alerts as one, in their order."""
     return pl.concat([pl.DataFrame(schema=ALERTS), *tables])
@@ -215,27 +212,3 @@ def tell(days: Sweep, judged: Judged, *, detector: str) -> pl.DataFrame:
         return find_alerts(windows, mine, judged.p[rows], odd=odd[rows], detector=detector)
 
     return join_alerts(table for table in days.work(find) if table is not None)
-
-
-def watch(
-    days: Sweep, found: DayScores, clean: CleanHistory, *, alerts_per_week: float, detector: str, draws: int,
-    rng: np.random.Generator,
-) -> Watched:  # fmt: skip
-    """Return what there is to tell of the days of ``days``.
-
-    Args:
-        days: The days to tell of, all from ``clean.judged_from`` on; perhaps of some homes alone.
-        found: The scores of these days, and of all that they are judged by, of at least these homes.
-        clean: The history.
-        alerts_per_week: False alarms per home and week to put up with.
-        detector: Whose scores they are.
-        draws: Resamples for the rate's interval.
-        rng: Their chance.
-
-    Raises:
-        ConfigError: When none of them has a day that can be judged, or the history is too short.
-    """
-    dates: list[dt.date] = local_date(days.midnights).tolist()
-    judged = judge(found, clean, dates, days.panel.entities, alerts_per_week=alerts_per_week)
-    alerts = tell(days, judged, detector=detector)
-    return Watched(judged.table(detector), alerts, judged.rate(draws=draws, rng=rng), judged.limits())

@@ -7,6 +7,7 @@ from loadproof.config import ExperimentConfig
 from loadproof.errors import SchemaError
 from loadproof.evaluation.plain_tables import alarms_table, by_half_hour, scores
 from loadproof.evaluation.print_figures import print_figures
+from loadproof.runner.alerts import cut_runs
 from loadproof.runner.forecast import evaluate
 from loadproof.runner.report import report
 from loadproof.runner.track import Track, no_track
@@ -43,31 +44,33 @@ def _joined(store: Store, runs: Sequence[Path]) -> dict[str, object]:
 def _judge(
     store: Store, dataset: Dataset, runs: Sequence[Path], tables: Path, facts: Mapping[str, object],
     config: ExperimentConfig, track: Track,
-) -> dict[str, dict[str, float]]:  # fmt: skip
-    """Write the tables of all runs together, and return each model's scores."""
+) -> dict[str, float]:  # fmt: skip
+    """Write the tables and the alerts of all runs together, and return what is recorded of them, by name."""
     evaluate(
         store, dataset, tables, knobs=config.forecast, judging=config.evaluation, seed=config.seed, runs=runs,
         bars=_BARS, track=track,
     )  # fmt: skip
-    told = {name: of for run in runs for name, of in store.read_alerts(run).items()}
-    alarms = alarms_table({name: of for name, (_, of) in told.items()})
-    store.write_table(tables, "alarms", alarms, {"data_sha256": facts["data_sha256"]})
-    store.write_alerts(tables / "alerts.parquet", [frame for _, (frame, _) in sorted(told.items())])
+    told = cut_runs(store, dataset, runs, tables.parent, config, track)
+    store.write_table(tables, "alarms", alarms_table(told), {"data_sha256": facts["data_sha256"]})
     store.write_json(tables / "run.json", facts)
-    return scores(store.metrics(tables))
+    found = scores(store.metrics(tables))
+    store.write_json(tables.parent / "scores.json", found)
+    rates = {f"{name}.alerts_per_home_week": of["rate"]["per_week"] for name, of in told.items()}
+    rates = {name: rate for name, rate in rates.items() if rate is not None}
+    return {f"{model}.{metric}": value for model, of in found.items() for metric, value in of.items()} | rates
 
 
 def evaluate_runs(
     store: Store, dataset: Dataset, runs: Sequence[Path], folder: Path, config: ExperimentConfig,
     tracker: Tracker = NO_TRACKER, track: Track = no_track,
 ) -> Path:  # fmt: skip
-    """Judge all runs together, and write tables, DVC's metrics and plots, and the report; return the report's path.
+    """Judge all runs together, cut their alerts, and write the report beside; return the report's path.
 
     Args:
         store: Where the truth is.
         dataset: Whose readings.
-        runs: Folders of ``forecast`` and ``detect``; feeders' risk in the first, self-play's curve in the last.
-        folder: ``tables/``, ``plots/``, ``scores.json`` and ``report.html`` go here.
+        runs: Folders of ``forecast`` and ``score``; feeders' risk in the first, self-play's curve in the last.
+        folder: ``tables/``, ``alerts/``, ``plots/``, ``figures/``, ``scores.json`` and ``report.html`` go here.
         config: What was forecast, and how sure the figures shall be.
         tracker: What records the figures, the tables and the page.
         track: What shows progress.
@@ -80,16 +83,16 @@ def evaluate_runs(
     tags = {"dataset": dataset, "data_sha256": str(facts["data_sha256"]), "seed": str(config.seed)}
     with tracker.run("evaluate", params=params, tags=tags) as run:
         found = _judge(store, dataset, runs, folder / "tables", facts, config, track)
-        store.write_json(folder / "scores.json", found)
         for metric in ("crps", "coverage_80"):
             table = by_half_hour(store.metrics(folder / "tables"), metric)
             store.write_csv(folder / "plots" / f"{metric}_by_half_hour.csv", table)
         for drawn in print_figures(store.metrics(folder / "tables")):
             store.write_figure(folder / "figures", *drawn)
         page = report(
-            store, dataset, folder / "tables", folder / "report.html", models_root=runs[-1] / "models", runs=runs
-        )
-        run.metrics({f"{model}.{metric}": value for model, of in found.items() for metric, value in of.items()})
-        for path in (folder / "tables", folder / "plots", folder / "figures", page):
+            store, dataset, folder / "tables", folder / "report.html", models_root=runs[-1] / "models", runs=runs,
+            alerts_dir=folder,
+        )  # fmt: skip
+        run.metrics(found)
+        for path in (*(folder / name for name in ("tables", "alerts", "plots", "figures")), page):
             run.artifact(path)
     return page

@@ -21,7 +21,6 @@ from loadproof.features.calendar import Moment, last_whole_day, to_instant
 from loadproof.features.selection import Seen, as_datetime, read_seen
 from loadproof.feeders.risk import count_over, rank_together
 from loadproof.morning_folder import MorningFolder
-from loadproof.runner.detect import clean_history
 from loadproof.runner.detectors import detector_of
 from loadproof.runner.feeders_risk import read_asset_file
 from loadproof.runner.fleet_group import (
@@ -36,6 +35,7 @@ from loadproof.runner.fleet_group import (
     tell_group,
 )
 from loadproof.runner.forecasters import AT_ONCE, builder_of
+from loadproof.runner.ground import clean_history
 from loadproof.runner.saved_forecast import followed_from, looks_back, read_saved, require_features
 from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset

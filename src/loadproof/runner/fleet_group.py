@@ -28,9 +28,9 @@ from loadproof.forecaster import forecast_table
 from loadproof.morning_folder import MorningFolder
 from loadproof.runner import detector_folder
 from loadproof.runner.blocks import Surroundings, read_surroundings
-from loadproof.runner.detect import Ground, clean_history, of_dataset
 from loadproof.runner.detector_folder import detector_facts, read_detector
 from loadproof.runner.feeders_risk import read_asset_file
+from loadproof.runner.ground import Ground, clean_history, of_dataset
 from loadproof.runner.saved_forecast import Ready, cut_now, forecast_now, read_saved, shorten
 from loadproof.schema import Dataset
 from loadproof.store import Store

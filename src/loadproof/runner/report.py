@@ -35,7 +35,7 @@ _SHOWN = {
 
 def report(
     store: Store, dataset: Dataset, output_dir: Path, path: Path, *, risk_dir: Path | None = None,
-    models_root: Path | None = None, runs: Sequence[Path] = (),
+    models_root: Path | None = None, runs: Sequence[Path] = (), alerts_dir: Path | None = None,
 ) -> Path:  # fmt: skip
     """Write the report on whatever of the run is there; what is not says so in its chapter. Return ``path``.
 
@@ -46,7 +46,8 @@ def report(
         path: The page.
         risk_dir: The folder of a run of ``feeders risk``; ``feeders`` in the first of the runs by default.
         models_root: Where a training by self-play left its curve and its pictures.
-        runs: Folders with forecasts and alerts, of the same data and knobs; ``output_dir`` alone by default.
+        runs: Folders with forecasts, of the same data and knobs; ``output_dir`` alone by default.
+        alerts_dir: The folder with ``alerts/``; ``output_dir`` by default.
     """
     runs = runs or (output_dir,)
     found = {name: store.read_summary(name) for name in (dataset, *get_args(Dataset))}
@@ -58,7 +59,7 @@ def report(
         readings=store.scan_readings(dataset) if found[dataset] else None,
         forecasts=store.scan_forecasts(*(run / "forecasts" for run in runs)),
         metrics=store.read_metrics(output_dir),
-        alerts=_alerts(store, dataset, runs) if found[dataset] else None,
+        alerts=_alerts(store, dataset, alerts_dir or output_dir) if found[dataset] else None,
         provenance={label: str(run[key]) for key, label in _SHOWN.items() if key in run},
         risk=_risk(store, risk_dir or runs[0] / "feeders"),
         play=_play(store, dataset, models_root),
@@ -67,13 +68,18 @@ def report(
     return path
 
 
-def _alerts(store: Store, dataset: Dataset, runs: Sequence[Path]) -> Alerts | None:
+def _digests(store: Store, dataset: Dataset) -> list[str]:
+    """Return the digests of the readings as they stand, without the weather and with it."""
+    return [data_facts(store, dataset, with_weather=known)["data_sha256"] for known in (False, True)]
+
+
+def _alerts(store: Store, dataset: Dataset, folder: Path) -> Alerts | None:
     """Return the alerts of the ensemble, else of another detector, that are of the readings as they stand."""
-    told = {name: of for run in runs for name, of in store.read_alerts(run).items()}
-    digest = data_facts(store, dataset)["data_sha256"]
+    told = {name: store.read_watch(folder, "alerts", name) for name in store.detectors(folder, "alerts")}
+    digests = _digests(store, dataset)
     for name in [name for name, (_, facts) in told.items() if facts.get("dataset") != dataset]:
         del told[name]
-    for name in [name for name, (_, facts) in told.items() if facts["data_sha256"] != digest]:
+    for name in [name for name, (_, facts) in told.items() if facts["data_sha256"] not in digests]:
         logger.info("%s: its alerts are of other readings, and left out; run 'loadproof anomaly' again", name)
         del told[name]
     if not told:
@@ -100,8 +106,7 @@ def _play(store: Store, dataset: Dataset, models_root: Path | None) -> PlayConte
     found = store.read_fit(models_root / "selfplay") if models_root else None
     if found is None:
         return None
-    digests = [data_facts(store, dataset, with_weather=known)["data_sha256"] for known in (False, True)]
-    if found[0]["data_sha256"] not in digests or found[0]["dataset"] != dataset:
+    if found[0]["data_sha256"] not in _digests(store, dataset) or found[0]["dataset"] != dataset:
         logger.info("the training by self-play was of other readings, and is left out; run 'loadproof train' again")
         return None
     return PlayContent(*found)

@@ -9,7 +9,6 @@ from loadproof.errors import ConfigError
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.lcl import LCLIngestor
 from loadproof.ingestion.ukdale import UKDALEIngestor
-from loadproof.runner.detect import detect
 from loadproof.runner.evaluate import evaluate_runs
 from loadproof.runner.features import write_features
 from loadproof.runner.feeders_risk import RiskAsked, risk
@@ -17,6 +16,7 @@ from loadproof.runner.forecast import forecast
 from loadproof.runner.ingest import ingest
 from loadproof.runner.ingest_report import IngestReport
 from loadproof.runner.poster import write_poster
+from loadproof.runner.score import score
 from loadproof.runner.ssen import Remote, ingest_ssen
 from loadproof.runner.track import Track, no_track
 from loadproof.runner.weather import ingest_weather
@@ -86,7 +86,7 @@ def feature_engineering(config: ExperimentConfig, at: At) -> str:
 
 
 def train_baselines(config: ExperimentConfig, at: At) -> str:
-    """Every baseline's forecast table, the baseline detectors' scores and alerts, and the feeders' risk."""
+    """Every baseline's forecast table, the baseline detectors' scores, and the feeders' risk."""
     knobs = config.pipeline
     said = _train(knobs.baselines, knobs.baseline_detectors, "baselines", config, at)
     asked = RiskAsked(None, config.forecast.horizon_steps, usual=knobs.usual_rating)
@@ -106,17 +106,17 @@ def train_selfplay(config: ExperimentConfig, at: At) -> str:
 
 
 def _train(models: Sequence[str], detectors: Sequence[str], run: str, config: ExperimentConfig, at: At) -> str:
-    """Leave forecasts, scores, alerts and models in the run's own folder, so that a stage writes nothing of another."""
+    """Leave forecasts, scores and models in the run's own folder, so that a stage writes nothing of another."""
     store, folder = Store(config.data.processed_root), config.data.derived_root / run
     done = forecast(store, "lcl", models, folder, config=config, models_root=folder / "models", **at._asdict())
     for name in detectors:
-        detect(store, "lcl", name, folder, config=config, models_root=folder / "models", **at._asdict())
+        score(store, "lcl", name, folder, config=config, models_root=folder / "models", **at._asdict())
     said = f"{len(done.models)} models, {done.test_windows:,} windows each"
     return f"{said}, {len(detectors)} detectors" if detectors else said
 
 
 def evaluate_models(config: ExperimentConfig, at: At) -> str:
-    """Metrics of every forecast table, all alerts, and the report; no model is read."""
+    """Metrics of every forecast table, alerts of every table of scores, and the report; no model is read."""
     derived = config.data.derived_root
     runs = [derived / name for name in RUNS]
     return str(
