@@ -1,61 +1,57 @@
-"""Write docs/results/selfplay.md and selfplay.json from the records of a study, and its pictures.
+"""Write docs/results/selfplay.md and selfplay_pilot.md, and their figures, from the records of the study.
 
+    loadproof study selfplay --stage confirmation --budget small --records docs/results/records/selfplay ...
+    loadproof study selfplay --stage screen --budget small --records docs/results/records/selfplay ...
     loadproof study selfplay --stage pilot --budget pilot --records docs/results/records/selfplay ...
-    python docs/make_selfplay.py
-    python docs/make_selfplay.py --pictures data/derived/selfplay/work/pilot/<...>/full-seed1.pictures.parquet
+    loadproof study selfplay-elsewhere --judged-on ukdale --records docs/results/records/selfplay ...
+    python docs/make_selfplay.py [selfplay|selfplay_pilot]
 
-The figures are kept in docs/results/selfplay.json, so that a test can hold the page against them. The pictures show
-readings of single homes, which are not kept in the repository: they are drawn where the study ran.
+The figures are kept beside the pages as JSON, so that a test can hold the pages against them.
 """
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import altair as alt
-import polars as pl
+from selfplay_tables import ORDER, RATIO, SAID, against, cell, controls, details, percent, table
 
-from loadproof.records import Record, find_records, read_record
-from loadproof.selfplay.board import BASES, ENDPOINTS, arm_figures, frames_of, pair_figures, seeds_needed
+from loadproof.records import find_records, read_record
+from loadproof.selfplay.board import (
+    BASES,
+    ENDPOINTS,
+    Told,
+    arm_figures,
+    complete_seeds,
+    corrected,
+    frames_of,
+    pair_figures,
+)
+from loadproof.selfplay.inference import coverage
+from loadproof.selfplay.plan import STAGES, jobs
 
 RESULTS = Path(__file__).with_name("results")
 RECORDS = RESULTS / "records" / "selfplay"
-FIGURES = RESULTS / "selfplay.json"
-PAGE = RESULTS / "selfplay.md"
 PICTURE = Path(__file__).with_name("figures") / "selfplay_scenarios.png"
-BUDGET = "pilot"
-LEAST_SEEDS = 2
-SAID = {
-    "primary": "**primary endpoint**",
-    "hard": "real hard windows",
-    "unseen": "families never proposed",
-    "clean": "clean windows",
-    "all": "all real windows",
-    "tail": "tail loss, all real windows",
-    "hard:holidays": "hard: holidays",
-    "hard:cold": "hard: coldest days",
-    "hard:gaps": "hard: gaps in the context",
-    "hard:changed": "hard: change in the context",
-    "HEAT_PUMP": "heat pumps (never proposed)",
-    "VACANCY": "vacancies (never proposed)",
-    "SOLAR": "solar (never proposed)",
-    "COLD_SNAP": "cold snaps (proposed)",
-    "OUTAGE": "outages (proposed)",
-    "MISSING_DATA": "missing data (proposed)",
-}
-ORDER = ("real", "real_more", "augmented", "uniform", "grounded", "highest_loss", "full", "full_no_gate",
-         "full_no_replay", "full_frozen", "full_shuffled")  # fmt: skip
+DRAWS = {"pilot": 2_000, "small": 10_000}
+CLEAN_MARGIN = 0.01
+CONFIRMED = ("full:uniform", "full:real", "uniform:real")
+BY_QUARTER = ("primary", "hard", "unseen", "clean", "all")
 
 
-def figures(records: list[Record]) -> dict[str, Any]:
-    """Return all figures of the page."""
-    pairs = [(record.facts, record.frame) for record in records]
-    frames = frames_of(pairs)
-    arms = [arm for arm in ORDER if arm in frames]
-    facts = records[0].facts
+def told(budget: str) -> list[Told]:
+    """Return all records of a budget."""
+    records = [read_record(path) for path in find_records(RECORDS / budget)]
+    return [(record.facts, record.frame) for record in records]
+
+
+def figures(records: Sequence[Told], pairs: Sequence[str], *, draws: int) -> dict[str, Any]:
+    """Return what the page says of some records, whose arms were played with the same seeds."""
+    frames = frames_of(records)
+    facts = records[0][0]
     kept = ("dataset", "mode", "budget", "data_sha256", "study_sha256", "study_seed", "loadproof_version")
-    blocks = {(r.facts["fold"], r.facts["half"]): r.facts for r in records}
+    blocks = {(said["fold"], said["half"]): said for said, _ in records}
     exams = [
         {"fold": fold, "half": half, **{n: said[n] for n in said if n in ("windows", "homes") or n.startswith("hard_")}}
         for (fold, half), said in sorted(blocks.items())
@@ -63,30 +59,88 @@ def figures(records: list[Record]) -> dict[str, Any]:
     return {
         "study": {name: facts[name] for name in kept} | {"records": len(records)},
         "exams": exams,
-        "arms": {arm: arm_figures(pairs, frames, arm) for arm in arms},
-        "pairs": {
-            f"{arm}:{base}": pair_figures(frames, arm, base) for base in BASES for arm in arms if arm != base
+        "arms": {arm: arm_figures(records, frames, arm) for arm in ORDER if arm in frames},
+        "pairs": {pair: pair_figures(frames, *pair.split(":"), draws=draws) for pair in pairs},
+    }
+
+
+def every_pair(arms: Sequence[str]) -> list[str]:
+    """Return every arm against each of the two that all are compared with."""
+    return [f"{arm}:{base}" for base in BASES for arm in ORDER if arm in arms and arm != base]
+
+
+def stage_figures(name: str, records: Sequence[Told], pairs: Sequence[str]) -> dict[str, Any]:
+    """Return the figures of a stage, over the seeds of which every job was played."""
+    stage = STAGES[name]
+    planned = {(job.fold, job.half, job.seed) for job in jobs(**stage._asdict())}
+    mine = [one for one in records if tuple(one[0][at] for at in ("fold", "half", "seed")) in planned]
+    whole = complete_seeds(mine, stage)
+    found: dict[str, Any] = {
+        "planned": len(list(jobs(**stage._asdict()))),
+        "played": len(mine),
+        "planned_seeds": stage.seeds,
+        "seeds": sorted({said["seed"] for said, _ in whole}),
+        "hours": round(sum(said["seconds"] for said, _ in mine) / 3600, 2),
+    }
+    if not whole:
+        return found
+    found |= figures(whole, pairs, draws=DRAWS["small"])
+    for fold in stage.folds if len(stage.folds) > 1 else ():
+        frames = frames_of([one for one in whole if one[0]["fold"] == fold])
+        of_fold = {pair: pair_figures(frames, *pair.split(":"), draws=DRAWS["pilot"]) for pair in pairs}
+        found.setdefault("by_quarter", {})[fold] = {
+            pair: {name: said[name] for name in BY_QUARTER if name in said} for pair, said in of_fold.items()
+        }
+    return found
+
+
+def elsewhere_figures(seeds: Sequence[int]) -> dict[str, Any]:
+    """Return what the confirmation's solvers of whole seeds said of UK-DALE; nothing where they were not asked."""
+    records = [one for one in told("small_ukdale") if one[0]["seed"] in seeds]
+    if {said["seed"] for said, _ in records} != set(seeds) or not records:
+        return {}
+    frames = frames_of(records)
+    every = {arm: [frame for by_seed in of.values() for frame in by_seed.values()] for arm, of in frames.items()}
+    pairs = {pair: pair_figures(frames, *pair.split(":"), draws=DRAWS["pilot"])["all"] for pair in CONFIRMED}
+    return {
+        "records": len(records),
+        "days": records[0][0]["windows"],
+        "judged_sha256": records[0][0]["judged_sha256"],
+        "pairs": pairs,
+        "coverage_90": {arm: round(coverage(dict(enumerate(some)), "all"), 4) for arm, some in every.items()},
+    }
+
+
+def study_figures() -> dict[str, Any]:
+    """Return the figures of both stages at the small budget, with Holm's p-values of each one's family."""
+    records = told("small")
+    confirmation = stage_figures("confirmation", records, CONFIRMED)
+    screen = stage_figures("screen", records, every_pair(STAGES["screen"].arms))
+    decided = {("full:uniform", "primary"), ("full:real", "primary"), ("full:real", "clean")}
+    families = {
+        "confirmation": {
+            f"{pair}/{name}": said
+            for pair, endpoints in confirmation.get("pairs", {}).items()
+            for name, said in endpoints.items()
+            if (pair, name) not in decided
         },
-    }  # fmt: skip
+        "screen": {
+            f"{pair}/primary": endpoints["primary"]
+            for pair, endpoints in screen.get("pairs", {}).items()
+            if "primary" in endpoints
+        },
+    }
+    return {
+        "confirmation": confirmation | {"holm": corrected(families["confirmation"])},
+        "screen": screen | {"holm": corrected(families["screen"])},
+        "ukdale": elsewhere_figures(confirmation["seeds"]),
+    }
 
 
-def percent(value: float | None, *, sign: bool = True) -> str:
-    """Return a log-ratio as a change in per cent."""
-    return "" if value is None else f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
-
-
-def cell(said: dict[str, Any] | None) -> str:
-    """Return a comparison with its interval and its seeds."""
-    if said is None:
-        return ""
-    interval = f" [{percent(said['low'])}, {percent(said['high'])}]" if said["low"] is not None else ""
-    return f"{percent(said['value'])}{interval}"
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
-    return "\n".join(lines)
+def pilot_figures() -> dict[str, Any]:
+    """Return the figures of the pilot."""
+    records = told("pilot")
+    return figures(records, every_pair([said["arm"] for said, _ in records]), draws=DRAWS["pilot"])
 
 
 def verdict(found: dict[str, Any]) -> str:
@@ -104,130 +158,154 @@ def verdict(found: dict[str, Any]) -> str:
     return f"The full loop's primary endpoint: {', '.join(parts)}{bound}."
 
 
-def caution(found: dict[str, Any]) -> str:
-    """Return what so few seeds allow to be read."""
-    seeds = min(len(of["seeds"]) for of in found["arms"].values())
-    if seeds < LEAST_SEEDS:
-        return (
-            f"**Only {seeds} of the {LEAST_SEEDS} seeds that the protocol asks of a pilot at least has been played**, "
-            "so that there is no interval, nothing is known of the spread between seeds, and their number is not fixed."
-        )
-    return f"With {seeds} seeds the intervals are rough, and a limit below 0 here confirms nothing."
-
-
-CONTROLS = {
-    "full_shuffled": "told another scenario's regret",
-    "full_frozen": "told nothing",
-    "full_no_gate": "without the gate",
-    "full_no_replay": "without replays",
-}
-
-
-def controls(found: dict[str, Any]) -> str:
-    """Return what the arms that lack a part of the loop say of that part, where they were played."""
-    pairs = found["pairs"]
-    played = {arm: pairs[f"{arm}:uniform"]["primary"] for arm in (*CONTROLS, "full") if f"{arm}:uniform" in pairs}
-    if set(played) != {*CONTROLS, "full"}:
-        return ""
-    whole = played.pop("full")
-    apart = [f"{CONTROLS[arm]} {cell(said)} %" for arm, said in played.items()]
-    inside = all(said["low"] <= whole["value"] <= said["high"] for said in played.values())
-    verdict = (
-        "The whole loop lies inside the interval of each of them: **at this size no part of the loop, the proposer's "
-        "learning included, can be told from its absence.**" if inside else
-        "The whole loop lies outside the interval of at least one of them."
-    )  # fmt: skip
-    worse = [arm for arm in ORDER if (said := pairs.get(f"{arm}:real", {}).get("primary")) and said["low"] > 0]
-    real = (
-        f" Worse than real days only, with the interval above 0: {', '.join(f'`{arm}`' for arm in worse)}."
-        if worse
-        else ""
-    )
-    said = f"{'; '.join(apart)}; the whole loop {cell(whole)} %"
-    return f"Controls, primary endpoint against `uniform`: {said}. {verdict}{real}"
-
-
-def arm_rows(found: dict[str, Any]) -> list[list[str]]:
-    """Return what each arm was like, a row each."""
-    return [
-        [f"`{arm}`", ", ".join(map(str, of["seeds"])), str(of["records"]), f"{of['mean_loss']:.4f}",
-         f"{of['cvar_10']:.3f}", percent(of["coverage_90"], sign=False), percent(of["coverage_90_hard"], sign=False),
-         f"{of['verifier_score']:.5f}", f"{of['seconds']:.0f}"]
-        for arm, of in found["arms"].items()
-    ]  # fmt: skip
-
-
-def loop_rows(found: dict[str, Any]) -> list[list[str]]:
-    """Return what was proposed by each arm that proposes, a row for each kind."""
-    rows = []
-    for arm, of in found["arms"].items():
-        for kind, early in of["mixture"]["early"].items():
-            regrets = [of["regret"][when].get(kind) for when in ("early", "late")]
-            rows.append(
-                [f"`{arm}`", kind, percent(early, sign=False), percent(of["mixture"]["late"].get(kind, 0), sign=False)]
-                + ["" if regret is None else f"{regret:+.3f}" for regret in regrets]
-            )
-    return rows
-
-
-def seed_rows(found: dict[str, Any]) -> list[list[str]]:
-    """Return the primary endpoint of each pair seed by seed, and how many seeds it would take."""
-    rows = []
-    for name, endpoints in found["pairs"].items():
-        if not (said := endpoints.get("primary")):
-            continue
-        arm, base = name.split(":")
-        needed = seeds_needed(said["by_seed"])
-        rows.append(
-            [f"`{arm}` to `{base}`", ", ".join(percent(value) for value in said["by_seed"]), percent(said["trimmed"]),
-             str(needed or "one seed tells nothing")]
-        )  # fmt: skip
-    return rows
-
-
-def page(found: dict[str, Any]) -> str:
-    """Return the page."""
-    study = found["study"]
-    exams = "; ".join(
+def exams_said(found: dict[str, Any]) -> str:
+    """Return what was judged."""
+    return "; ".join(
         f"{e['fold']}, learning from half {e['half']}: {e['windows']:,} windows of {e['homes']} unseen homes, hard by "
         f"holidays {e['hard_holidays']}, cold {e['hard_cold']}, gaps {e['hard_gaps']}, change {e['hard_changed']}"
         for e in found["exams"]
     )
+
+
+def pilot_page(found: dict[str, Any]) -> str:
+    """Return the pilot's page."""
+    study = found["study"]
+    seeds = min(len(of["seeds"]) for of in found["arms"].values())
     parts = [
         "# Self-play: results of the pilot\n\nMade by `python docs/make_selfplay.py` from the "
         f"{study['records']} records in `docs/results/records/selfplay/{study['budget']}`; the protocol is "
-        "[the page before](../selfplay.md). **This is the pilot: a small network on one quarter and one half of the "
-        "homes. It measures the spread between seeds and decides no hypothesis.**\n",
-        f"{study['dataset']} ({study['mode']}), budget `{study['budget']}`. {exams}.\n",
+        "[the page before](../selfplay.md), what it led to [the study](selfplay.md). **This is the pilot: a small "
+        "network on one quarter and one half of the homes. It measures the spread between seeds and decides no "
+        "hypothesis.**\n",
+        f"{study['dataset']} ({study['mode']}), budget `{study['budget']}`. {exams_said(found)}.\n",
         "## What it says, and what it does not\n",
-        f"{verdict(found)} {caution(found)}\n",
+        f"{verdict(found)} With {seeds} seeds the intervals are rough, and a limit below 0 here confirms nothing.\n",
         *([f"{said}\n"] if (said := controls(found)) else []),
     ]
     for base in BASES:
-        arms = [arm for arm in found["arms"] if f"{arm}:{base}" in found["pairs"]]
-        rows = [
-            [SAID[name], *(cell(found["pairs"][f"{arm}:{base}"].get(name)) for arm in arms)]
-            for name in (*ENDPOINTS, "tail")
-        ]
-        parts += [
-            f"## Change of the scaled loss against `{base}`, per cent\n",
-            "100 times the mean over homes of the log-ratio, with 95 % intervals over seeds, homes and weeks where "
-            "there are seeds to draw; below 0 is better.\n",
-            table(["on", *(f"`{arm}`" for arm in arms)], [row for row in rows if any(row[1:])]) + "\n",
-        ]  # fmt: skip
-    parts += [
-        "## Seed by seed\n",
-        "The primary endpoint in each seed, its trimmed mean, and the seeds at which half its interval would be 2 "
-        "points wide, were seeds the only chance.\n",
-        table(["pair", "by seed, %", "trimmed, %", "seeds needed"], seed_rows(found)) + "\n",
-        "## The arms\n",
-        table(["arm", "seeds", "records", "scaled loss", "CVaR-10 %", "in 90 % band", "hard, in 90 % band",
-               "verifier score", "seconds"], arm_rows(found)) + "\n",
-        "## What was proposed\n",
-        "Share of the proposals and mean regret against the reference, in a home's scale, in the first and the last "
-        "third of the episodes.\n",
-        table(["arm", "kind", "early, %", "late, %", "regret early", "regret late"], loop_rows(found)) + "\n",
+        parts += [f"## Change of the scaled loss against `{base}`, per cent\n", RATIO, against(found, base)]
+    return "\n".join(parts + details(found))
+
+
+def reached(found: dict[str, Any]) -> str:
+    """Return whether the protocol's rule of success is met, in its own words."""
+    primary = [found["pairs"][f"full:{base}"]["primary"] for base in BASES]
+    clean = found["pairs"]["full:real"]["clean"]
+    if any(said["high"] is None for said in (*primary, clean)):
+        return "**One seed has no interval: nothing is decided.**"
+    below = [said["high"] < 0 for said in primary]
+    holds = clean["high"] < CLEAN_MARGIN
+    if all(below) and holds:
+        return "**By the protocol's rule the full loop succeeds.**"
+    against_whom = " and ".join(f"`{base}`" for base, yes in zip(BASES, below, strict=True) if not yes)
+    missed = ([f"no gain against {against_whom}"] if against_whom else []) + ([] if holds else ["a loss on clean days"])
+    return f"**By the protocol's rule the full loop does not succeed: {', and '.join(missed)}.**"
+
+
+def holm_rows(found: dict[str, Any]) -> list[list[str]]:
+    """Return the tests that a correction for all of them leaves, a row each, the most certain first."""
+    rows = []
+    for name, p in sorted(found["holm"].items(), key=lambda item: item[1]):
+        pair, endpoint = name.split("/")
+        arm, base = pair.split(":")
+        said = found["pairs"][pair][endpoint]
+        if p < 0.05:
+            rows.append([f"`{arm}` to `{base}`", SAID[endpoint].strip("*"), f"{cell(said)}", f"{p:.3f}"])
+    return rows
+
+
+def claims(found: dict[str, Any]) -> list[str]:
+    """Return what may be claimed beside the primary endpoint."""
+    rows = holm_rows(found)
+    count = len(found["holm"])
+    if not count:
+        return ["One seed has no interval: no secondary test can be made.\n"]
+    if not rows:
+        return [f"Of {count} secondary tests none holds with Holm's correction at 0.05.\n"]
+    said = f"Of {count} secondary tests {len(rows)} hold with Holm's correction at 0.05:\n"
+    return [said, table(["pair", "on", "change, %", "p, corrected"], rows) + "\n"]
+
+
+def state(found: dict[str, Any]) -> str:
+    """Return how much of a stage was played."""
+    seeds = f"{len(found['seeds'])} of {found['planned_seeds']} seeds whole"
+    return f"{found['played']} of {found['planned']} jobs played, {seeds}, {found['hours']:.1f} hours of the clock"
+
+
+def confirmation_parts(found: dict[str, Any]) -> list[str]:
+    """Return the confirmation's part of the page."""
+    parts = ["## Confirmation\n", f"{state(found)}.\n"]
+    if "pairs" not in found:
+        return [*parts, "No seed is whole yet: nothing can be said.\n"]
+    pairs = found["pairs"]
+    names = [name for name in (*ENDPOINTS, "tail") if any(name in pairs[pair] for pair in CONFIRMED)]
+    heads = [" to ".join(f"`{arm}`" for arm in pair.split(":")) for pair in CONFIRMED]
+    rows = [[SAID[name], *(cell(pairs[pair].get(name)) for pair in CONFIRMED)] for name in names]
+    quarters = [
+        [fold, SAID[name].strip("*"), *(cell(of[pair].get(name)) for pair in CONFIRMED)]
+        for fold, of in found.get("by_quarter", {}).items()
+        for name in BY_QUARTER
+    ]
+    return [
+        *parts,
+        f"{exams_said(found)}.\n",
+        "### Change of the scaled loss, per cent\n",
+        RATIO,
+        table(["on", *heads], rows) + "\n",
+        "### What may be claimed beside the primary endpoint\n",
+        *claims(found),
+        "### Each quarter alone\n",
+        table(["quarter", "on", *heads], quarters) + "\n",
+        *details(found, "###"),
+    ]
+
+
+def screen_parts(found: dict[str, Any]) -> list[str]:
+    """Return the screen's part of the page."""
+    parts = ["## Screen\n", f"{state(found)}. It chooses nothing that the confirmation used.\n"]
+    if "pairs" not in found:
+        return [*parts, "No seed is whole: nothing can be said of the other arms but [the pilot](selfplay_pilot.md).\n"]
+    single = len(found["seeds"]) < 2
+    parts += [f"{exams_said(found)}.\n"]
+    parts += ["One seed has no interval: its figures are points.\n"] if single else [f"{controls(found)}\n"]
+    for base in BASES:
+        parts += [f"### Screen: change against `{base}`, per cent\n", RATIO, against(found, base)]
+    return [*parts, "### Screen: what may be claimed\n", *claims(found), *details(found, "###")]
+
+
+def elsewhere_parts(found: dict[str, Any]) -> list[str]:
+    """Return what one house of UK-DALE is an illustration of."""
+    if not found:
+        return []
+    heads = [" to ".join(f"`{arm}`" for arm in pair.split(":")) for pair in CONFIRMED]
+    inside = ", ".join(f"`{arm}` {percent(found['coverage_90'][arm], sign=False)} %" for arm in ORDER
+                       if arm in found["coverage_90"])  # fmt: skip
+    return [
+        "## UK-DALE: one house, an illustration\n",
+        f"The confirmation's solvers, which learned from London, forecast {found['days']} days of UK-DALE's house 2 in "
+        "June 2013, its mains as a third party resampled them to a minute. One house is no test: the interval is over "
+        "seeds and weeks alone, and says nothing of another house.\n",
+        table(["change of the loss, %", *heads],
+              [["all days", *(cell(found["pairs"][pair]) for pair in CONFIRMED)]]) + "\n",
+        f"In the 90 % band: {inside}.\n",
     ]  # fmt: skip
+
+
+def page(found: dict[str, Any]) -> str:
+    """Return the study's page."""
+    confirmation, screen = found["confirmation"], found["screen"]
+    said = f"{reached(confirmation)} {verdict(confirmation)}" if "pairs" in confirmation else "Nothing can be said yet."
+    parts = [
+        "# Self-play: results\n\nMade by `python docs/make_selfplay.py` from the records in "
+        "`docs/results/records/selfplay/small`; the protocol is [the page before](../selfplay.md), its pilot "
+        "[a page of its own](selfplay_pilot.md).\n",
+        "## What was found\n",
+        f"{said}\n",
+        f"Confirmation: {state(confirmation)}. Screen: {state(screen)}.\n",
+        *confirmation_parts(confirmation),
+        *screen_parts(screen),
+        *elsewhere_parts(found["ukdale"]),
+    ]
     if PICTURE.exists():
         parts += [
             "## Ten scenarios\n",
@@ -239,43 +317,18 @@ def page(found: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def picture(rows: pl.DataFrame) -> alt.VConcatChart:
-    """Return ten scenarios, each with what the solver said before and after."""
-    colours = {"before": "#d95f02", "after": "#1f78b4"}
-    charts = []
-    for number in rows["picture"].unique().sort():
-        one = rows.filter((pl.col("picture") == number) & (pl.col("step") >= -96))
-        kind, told, onset = one.select("kind", "parameters", "onset_steps").row(0)
-        base = alt.Chart(one).encode(
-            x=alt.X("step:Q", title="half hours from t0", axis=alt.Axis(values=list(range(-96, 49, 24))))
-        )
-        layers = [
-            base.mark_area(opacity=0.2, color=colour).encode(
-                y=alt.Y(f"{when}_low_kwh:Q", title="kWh"), y2=f"{when}_high_kwh:Q"
-            )
-            for when, colour in colours.items()
-        ]
-        layers += [
-            base.mark_line(color="#bbbbbb", strokeWidth=1).encode(y="real_kwh:Q"),
-            base.mark_line(color="black", strokeWidth=1).encode(y="played_kwh:Q"),
-            *(base.mark_line(color=c, strokeWidth=1.5).encode(y=f"{w}_middle_kwh:Q") for w, c in colours.items()),
-        ]
-        title = alt.Title(f"{kind}, {-onset / 48:.1f} days before t0", subtitle=told or "no parameters")
-        charts.append(alt.layer(*layers).properties(width=420, height=120, title=title))
-    pairs = [alt.hconcat(*charts[at : at + 2]) for at in range(0, len(charts), 2)]
-    return alt.vconcat(*pairs)
+MADE = {"selfplay": (study_figures, page), "selfplay_pilot": (pilot_figures, pilot_page)}
 
 
 def main() -> None:
-    """Write the page, its figures, or the pictures."""
+    """Write the pages asked for, or all, and their figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=Path)
-    asked = parser.parse_args()
-    if asked.pictures:
-        picture(read_record(asked.pictures).frame).save(PICTURE, scale_factor=1.5)
-    found = figures([read_record(path) for path in find_records(RECORDS / BUDGET)])
-    FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(page(found), encoding="utf-8")
+    parser.add_argument("pages", nargs="*", choices=[[], *MADE], default=[])
+    for name in parser.parse_args().pages or MADE:
+        found_by, page_of = MADE[name]
+        found = found_by()
+        (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        (RESULTS / f"{name}.md").write_text(page_of(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def record(values, *, detector, strength=1.0):
 
 def rows_of(frame, **key):
     found = detection_rows(
-        frame, kind="all", strength=None, subject="ensemble", draws=200, rng=np.random.default_rng(0)
+        frame, kind="all", strength=None, subjects=("ensemble",), draws=200, rng=np.random.default_rng(0)
     )
     return [row for row in found if all(row[name] == value for name, value in key.items())]
 

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import polars as pl
 import pytest
 from tests.runner.made_stores import make_store
 from typer.testing import CliRunner
@@ -14,7 +15,7 @@ from loadproof.anomaly.seasonal import SeasonalZScoreDetector
 from loadproof.cli.app import app
 from loadproof.config import AnomalyBoardConfig, ExperimentConfig
 from loadproof.errors import ConfigError, SchemaError
-from loadproof.records import find_records
+from loadproof.records import Record, find_records, read_record, write_records
 from loadproof.runner.anomaly_board import SELF_PLAY, BenchOf, anomaly_board, anomaly_board_of
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +89,24 @@ def test_other_knobs_make_other_records_and_do_not_mix(made, tmp_path):
 def test_an_event_that_nobody_knows_is_refused_with_those_that_there_are(made, tmp_path):
     with pytest.raises(ConfigError, match=r"no event is called 'flood'; there are: meter_dropout, .*lead"):
         board(made[0], tmp_path, kinds=("flood",))
+
+
+def test_a_detector_on_trial_apart_joins_the_board_of_the_same_homes_and_no_other(made, tmp_path):
+    root = made[1]
+    for path in find_records(root):
+        facts, frame = read_record(path)
+        apart = frame.filter(pl.col("detector").is_in(["physical", "random"]))
+        renamed = apart.filter(pl.col("detector") == "random").with_columns(detector=pl.lit("verdict"))
+        write_records({tmp_path / path.relative_to(root): Record(facts, pl.concat([apart, renamed]))})
+    rows = anomaly_board_of(root, draws=50, beside=tmp_path, subjects=("verdict",), without=("ev",))
+    of = {row["detector"]: row for row in rows if row["metric"] == "vus_pr_lead_of:verdict" and row["kind"] == "all"}
+    assert of["random"]["value"] == 0  # it is chance by another name
+    assert of["physical"]["value"] < -0.5
+    assert not any(row["kind"] == "ev" for row in rows)
+    facts, frame = read_record(tmp_path / "A" / "clean.parquet")
+    write_records({tmp_path / "A" / "clean.parquet": Record(facts, frame.with_columns(pl.col("alerts") + 1))})
+    with pytest.raises(SchemaError, match="not of the same homes"):
+        anomaly_board_of(root, draws=50, beside=tmp_path)
 
 
 @pytest.mark.skipif("LOADPROOF_REAL_DATA" not in os.environ, reason="LEAD's files are no part of the repository")

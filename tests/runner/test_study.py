@@ -1,5 +1,7 @@
 """A study keeps one record a job, goes on where it stopped, and asks for weather."""
 
+import math
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,12 +9,16 @@ from tests.selfplay.game_fixtures import KNOBS, NETWORK, panel, weather
 
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError
+from loadproof.features.panel import Panel
+from loadproof.features.place import LONDON
 from loadproof.records import find_records, read_record
 from loadproof.runner import study as module
+from loadproof.runner import study_elsewhere as elsewhere
 from loadproof.runner.study import study
 from loadproof.selfplay import exam as exam_module
 from loadproof.selfplay import plan
 from loadproof.selfplay.board import arm_figures, frames_of
+from loadproof.selfplay.tables import whole_days
 
 FOLD = "held_2013-01-01"
 
@@ -73,6 +79,45 @@ def test_a_study_keeps_a_record_a_job_and_a_second_run_changes_nothing(tmp_path,
     pictures = read_record(next(tmp_path.glob("work/**/full-seed1.pictures.parquet"))).frame
     assert pictures["step"].min() == -192
     assert pictures.filter(pl.col("step") >= 0)["after_middle_kwh"].null_count() == 0
+
+
+def test_a_solver_asked_elsewhere_is_the_one_that_was_judged(tmp_path, table, monkeypatch):
+    monkeypatch.setattr(elsewhere, "set_table", module.set_table)
+    for name in ("read_all", "read_surroundings", "data_facts"):
+        monkeypatch.setattr(elsewhere, name, getattr(module, name))
+    laid = module.set_table(seed=ExperimentConfig().seed)
+    monkeypatch.setattr(elsewhere, "whole_days", lambda *_, **__: laid.exam)  # the same questions again
+    planned = list(plan.jobs(arms=["real", "full"], seeds=2, folds=[FOLD], halves=["A"]))
+
+    def ask():
+        return elsewhere.study_elsewhere(
+            _Store(), "lcl", "ukdale", tmp_path / "records", tmp_path / "work", config=ExperimentConfig(),
+            budget="tiny", planned=planned,
+        )  # fmt: skip
+
+    assert ask().made == 0  # nobody has played
+    run(tmp_path)
+    assert (ask().made, ask().kept) == (3, 3)  # seed 2 was never played
+    for job in planned[:3]:
+        judged = read_record(tmp_path / "records" / "tiny" / f"{job.path}.parquet")
+        asked = read_record(tmp_path / "records" / "tiny_ukdale" / f"{job.path}.parquet")
+        assert asked.frame.equals(judged.frame)
+        assert asked.facts["judged_on"] == "ukdale"
+
+
+def test_days_elsewhere_are_of_homes_not_of_their_appliances_and_follow_a_context_that_was_read():
+    homes = panel(homes=2)
+    homes.energy_kwh[0, : 20 * 48] = np.nan  # its readings begin after 20 of 56 days
+    named = Panel(np.array(["ukdale:house_1", "ukdale:house_2"]), homes.start, 30, homes.energy_kwh)
+    appliance = Panel(np.array(["ukdale:house_1:meter_2"]), homes.start, 30, homes.energy_kwh[1:])
+    knobs = ExperimentConfig().forecast
+    exam = whole_days(named, weather(), LONDON, knobs=knobs)
+    counts = {who: int((exam.real.inputs.entity == who).sum()) for who in named.entities.tolist()}
+    days = knobs.context_steps // 48
+    assert counts["ukdale:house_2"] == 56 - math.ceil(0.9 * days)
+    assert counts["ukdale:house_1"] == 56 - 20 - math.ceil(0.9 * days)
+    with pytest.raises(ConfigError, match="no home has a day"):
+        whole_days(appliance, weather(), LONDON, knobs=knobs)
 
 
 def test_unknown_words_are_answered_with_those_there_are(tmp_path, table):

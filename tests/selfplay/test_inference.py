@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 
 from loadproof.errors import SchemaError
-from loadproof.selfplay.board import ENDPOINTS, frames_of, pair_figures, seeds_needed
+from loadproof.selfplay.board import ENDPOINTS, complete_seeds, corrected, frames_of, pair_figures, seeds_needed
 from loadproof.selfplay.inference import PRIMARY, compare, sums_of
-from loadproof.selfplay.plan import STAGES, jobs
+from loadproof.selfplay.plan import STAGES, Stage, jobs
 
 
 def frame(by, *, name="hard", homes=6, weeks=5, noise=0.0, seed=0):
@@ -114,3 +114,42 @@ def test_the_confirmation_meets_no_quarter_half_or_seed_of_another_stage():
         assert not {job.seed for job in planned["confirmation"]} & {job.seed for job in planned[other]}
     assert {name: len(some) for name, some in planned.items()} == {"pilot": 38, "confirmation": 80, "screen": 114}
     assert {job.seed for job in planned["confirmation"][:10]} == {101}  # both quarters of a seed, then the next seed
+
+
+def test_the_p_value_is_twice_the_share_of_draws_on_the_other_side():
+    better, same = {seed: frame(0.9) for seed in (1, 2)}, {seed: frame(1.0) for seed in (1, 2)}
+    assert compare([pair(better, same)], draws=199, rng=np.random.default_rng(0)).p_value == pytest.approx(0.01)
+    assert compare([pair(same, same)], draws=199, rng=np.random.default_rng(0)).p_value == 1
+    assert np.isnan(compare([pair({1: frame(0.9)}, {1: frame(1.0)})], draws=9, rng=np.random.default_rng(0)).p_value)
+
+
+def test_many_draws_weighed_in_parts_are_those_weighed_at_once(monkeypatch):
+    first, second = ({s: frame(1.0, noise=0.2, seed=10 * at + s) for s in (1, 2, 3)} for at in (1, 2))
+    whole = compare([pair(first, second)], draws=50, rng=np.random.default_rng(4))
+    monkeypatch.setattr("loadproof.selfplay.inference._TOGETHER", 7)
+    parts = compare([pair(first, second)], draws=50, rng=np.random.default_rng(4))
+    assert (parts.value, parts.low, parts.high, parts.p_value) == pytest.approx(whole[:4])
+
+
+def test_a_seed_cut_off_by_the_clock_counts_in_no_arm():
+    stage = Stage(("real", "uniform"), 5, 2, ("held_2013-01-01", "held_2013-07-01"), ("A",))
+    records = [(job._asdict(), frame(1.0)) for job in jobs(**stage._asdict())]
+    assert len(records) == 12  # two quarters, two seeds, one plain training and two played
+    assert complete_seeds(records, stage) == records
+    kept = complete_seeds(records[:-1], stage)
+    assert {facts["seed"] for facts, _ in kept} == {5}
+    assert len(kept) == 6
+
+
+def test_a_seeds_two_quarters_are_one_frame_and_a_week_that_they_share_is_added_up():
+    spring, summer = frame(1.0, weeks=3), frame(2.0, weeks=4).filter(pl.col("week") >= 2)
+    facts = {"arm": "real", "left_out": "none", "seed": 1}
+    whole = frames_of([(facts, spring), (facts, summer)])["real"]["none"][1]
+    assert whole["week"].unique().sort().to_list() == [0, 1, 2, 3]
+    assert whole["loss"].sum() == pytest.approx(spring["loss"].sum() + summer["loss"].sum())
+    shared = whole.filter((pl.col("week") == 2) & (pl.col("entity_id") == "lcl:0")).row(0, named=True)
+    assert (shared["windows"], shared["loss"]) == (14, 7.0 + 14.0)
+
+
+def test_comparisons_of_one_seed_are_no_tests_to_correct_for():
+    assert corrected({"a": {"p_value": 0.01}, "b": {"p_value": None}, "c": {"p_value": 0.04}}) == {"a": 0.02, "c": 0.04}

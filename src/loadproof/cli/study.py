@@ -55,3 +55,38 @@ def selfplay_command(
     )  # fmt: skip
     console.print(f"{done.planned} jobs: {done.made} played, {done.kept} kept, {done.seconds:.0f} s")
     console.print(f"records: {records}", soft_wrap=True)
+
+
+@study_app.command("selfplay-elsewhere")
+def selfplay_elsewhere_command(
+    *,
+    judged_on: Annotated[Literal["lcl", "ukdale"], typer.Option(help="Whose homes are forecast.")] = "ukdale",
+    dataset: DatasetOption = "lcl",
+    stage: Annotated[
+        Literal["pilot", "screen", "confirmation"], typer.Option(help="Whose solvers forecast.")
+    ] = "confirmation",
+    budget: Annotated[
+        Literal["pilot", "small", "full"], typer.Option(help="At which budget they were played.")
+    ] = "small",
+    records: Annotated[
+        Path, typer.Option(help="Where the records go; those that are there are not made again.")
+    ] = Path("data/derived/selfplay/records"),
+    work: Annotated[Path, typer.Option(help="Where the study's networks lie.")] = Path("data/derived/selfplay/work"),
+    config: ConfigOption = None,
+    device: DeviceOption = None,
+    processed_root: ProcessedRootOption = None,
+) -> None:
+    """Have the solvers of a study that was played forecast another dataset's homes: an illustration, not a test.
+
+    Example: loadproof study selfplay-elsewhere --judged-on ukdale --stage confirmation
+    """
+    from loadproof.runner.study_elsewhere import study_elsewhere
+    from loadproof.selfplay.plan import STAGES, jobs
+
+    knobs = take_knobs(config, None)
+    done = study_elsewhere(
+        Store(processed_root or knobs.data.processed_root), dataset, judged_on, records, work, config=knobs,
+        budget=budget, planned=list(jobs(**STAGES[stage]._asdict())), device=choose_device(device), track=bar,
+    )  # fmt: skip
+    console.print(f"{done.planned} jobs: {done.made} forecast, {done.kept} kept, {done.seconds:.0f} s")
+    console.print(f"records: {records}", soft_wrap=True)

@@ -61,7 +61,13 @@ def _difference(first: _Cells, second: _Cells, homes: Floats) -> Floats:
 
 
 def detection_rows(
-    frame: pl.DataFrame, *, kind: str, strength: float | None, subject: str, draws: int, rng: np.random.Generator
+    frame: pl.DataFrame,
+    *,
+    kind: str,
+    strength: float | None,
+    subjects: Sequence[str],
+    draws: int,
+    rng: np.random.Generator,
 ) -> list[Row]:
     """Return the rows of one table.
 
@@ -69,7 +75,7 @@ def detection_rows(
         frame: Columns ``detector``, ``entity_id``, ``kind``, ``strength``, ``RANKINGS`` and ``EVENT_SUMS``.
         kind: What the rows are said to be of.
         strength: Likewise.
-        subject: The detector that is compared with each other.
+        subjects: The detectors that are compared with each other one.
         draws: Resamples of homes.
         rng: Their chance.
     """
@@ -86,7 +92,7 @@ def detection_rows(
         rows += [
             {**about, "metric": name, **one._asdict(), "n": judged} for name, one in zip(names, found, strict=True)
         ]
-        if detector != subject and subject in cells:
+        for subject in (one for one in subjects if one != detector and one in cells):
             better = [_difference(cells[subject], mine, taken) for taken in (once, weights)]
             found = intervals(better[0][0], better[1], n_homes=judged)
             for name, one in zip(RANKINGS, found, strict=True):

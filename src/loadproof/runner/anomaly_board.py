@@ -20,7 +20,7 @@ from loadproof.anomaly.trial import Trial
 from loadproof.config import ExperimentConfig
 from loadproof.detector import Detector
 from loadproof.errors import ConfigError, SchemaError
-from loadproof.evaluation.detection_table import Table, detection_tables
+from loadproof.evaluation.detection_table import ENSEMBLE, Table, detection_tables, one_board
 from loadproof.features.panel import Panel
 from loadproof.ingestion.lead import LeadReadings, read_lead
 from loadproof.limits import SERVICE_FUSE_A
@@ -206,12 +206,8 @@ def _made(
         yield from _of_lead(readings, mine, config, singles)
 
 
-def anomaly_board_of(records_root: Path, *, draws: int) -> list[dict[str, Any]]:
-    """Return the rows that all records below a folder come to.
-
-    Raises:
-        SchemaError: If there is none, or they are not of one board: other data, another seed or other knobs.
-    """
+def _tables(records_root: Path) -> tuple[list[Table], dict[str, Any]]:
+    """Return the records below a folder, and what they agree in."""
     records = [read_record(path) for path in find_records(records_root)]
     if not records:
         raise SchemaError(f"{records_root}: holds no record; run 'loadproof benchmark anomaly' first")
@@ -221,4 +217,30 @@ def anomaly_board_of(records_root: Path, *, draws: int) -> list[dict[str, Any]]:
                 f"the records are of several boards ({name}: {', '.join(sorted(found))}); make them again"
             )
     tables = [Table(record.facts["part"], record.facts["kind"], record.frame) for record in records]
-    return detection_tables(tables, faults=tuple(FAULTS), draws=draws, seed=records[0].facts["seed"])
+    return tables, {name: records[0].facts[name] for name in _AGREE}
+
+
+def anomaly_board_of(
+    records_root: Path, *, draws: int, beside: Path | None = None, subjects: tuple[str, ...] = (ENSEMBLE,),
+    without: tuple[str, ...] = (),
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return the rows that all records below a folder come to.
+
+    Args:
+        records_root: Where the records lie.
+        draws: Resamples of homes.
+        beside: Where those of a trial lie that was held apart, of the same data; its detectors join the board.
+        subjects: Detectors whose lead over each other one is told.
+        without: Kinds of event that are left out.
+
+    Raises:
+        SchemaError: If there is none, or they are not of one board: other data, another seed or other knobs.
+    """
+    tables, agreed = _tables(records_root)
+    if beside is not None:
+        others, said = _tables(beside)
+        if any(said[name] != agreed[name] for name in _AGREE if name != "knobs_sha256"):
+            raise SchemaError(f"{beside}: is of other data than {records_root}; make the records of both from the same")
+        tables = one_board(tables, others)
+    tables = [table for table in tables if table.kind not in without]
+    return detection_tables(tables, faults=tuple(FAULTS), draws=draws, seed=agreed["seed"], subjects=subjects)

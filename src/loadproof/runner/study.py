@@ -23,7 +23,7 @@ from loadproof.selfplay.plan import BUDGETS, Job, jobs
 from loadproof.selfplay.tables import set_table
 from loadproof.store import Store
 
-__all__ = ["WEATHER", "StudyReport", "study"]
+__all__ = ["WEATHER", "StudyReport", "identity_of", "kept_of", "study"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +41,19 @@ class StudyReport:
     seconds: float
 
 
-def _identity(job: Job, budget: str, config: ExperimentConfig, data: dict[str, Any]) -> dict[str, Any]:
+def identity_of(job: Job, budget: str, config: ExperimentConfig, data: dict[str, Any]) -> dict[str, Any]:
     """Return all that decides what is in a job's record."""
     network, knobs = BUDGETS[budget]
     decides = [network.model_dump(mode="json"), knobs.model_dump(mode="json"), config.forecast.context_steps, WEATHER]
     digest = sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return {**job._asdict(), "budget": budget, "study_sha256": digest, "study_seed": config.seed, **data}
+
+
+def kept_of(job: Job, identity: dict[str, Any], work_root: Path, budget: str) -> tuple[Path, str]:
+    """Return the folder where a job's networks lie, and what tells those of this study from any other's."""
+    study, data, seed = (identity[name] for name in ("study_sha256", "data_sha256", "study_seed"))
+    folder = work_root / budget / job.fold / job.half / f"seed{job.seed}"
+    return folder, f"{study}/{data}/{seed}/{job.fold}/{job.half}/{job.seed}"
 
 
 def _make(
@@ -61,16 +68,8 @@ def _make(
         table = set_table(panel, weather, place, fold=fold, half=half, knobs=config.forecast, seed=config.seed)
         for job, path, identity in group:
             began = time.perf_counter()
-            said = f"{identity['study_sha256']}/{identity['data_sha256']}/{config.seed}/{fold}/{half}/{job.seed}"
-            folder = work_root / budget / fold / half / f"seed{job.seed}"
-            done = play_out(
-                table,
-                job,
-                BUDGETS[budget],
-                folder=folder,
-                identity=said,
-                device=device,
-            )
+            folder, said = kept_of(job, identity, work_root, budget)
+            done = play_out(table, job, BUDGETS[budget], folder=folder, identity=said, device=device)
             seconds = round(time.perf_counter() - began, 1)
             facts = identity | done.facts | {"loadproof_version": __version__, "device": device, "seconds": seconds}
             write_records({path: Record(facts, done.frame)})
@@ -111,7 +110,7 @@ def study(
         raise ConfigError(f"no budget is called {budget!r}; there are: {', '.join(BUDGETS)}")
     data = {"dataset": dataset, **data_facts(store, dataset, with_weather=True)}
     planned = [
-        (job, records_root / budget / f"{job.path}.parquet", _identity(job, budget, config, data))
+        (job, records_root / budget / f"{job.path}.parquet", identity_of(job, budget, config, data))
         for job in jobs(arms=arms, seeds=seeds, folds=folds, halves=halves, first_seed=first_seed)
     ]
     todo = [task for task in planned if not records_stand({"record": task[1]}, task[2])]

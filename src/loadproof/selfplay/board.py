@@ -7,16 +7,31 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from loadproof.evaluation.multiplicity import holm
 from loadproof.seeds import rng_for
 from loadproof.selfplay.arms import arm_of
 from loadproof.selfplay.hard_days import HARD
 from loadproof.selfplay.inference import PRIMARY, Comparison, Pair, Slice, compare, coverage, sums_of
-from loadproof.selfplay.plan import LEFT_OUT, NO_FAMILY
+from loadproof.selfplay.plan import LEFT_OUT, NO_FAMILY, Job, Stage, jobs
 
-__all__ = ["BASES", "ENDPOINTS", "Frames", "arm_figures", "frames_of", "pair_figures", "seeds_needed"]
+__all__ = [
+    "BASES",
+    "ENDPOINTS",
+    "Frames",
+    "Told",
+    "arm_figures",
+    "complete_seeds",
+    "corrected",
+    "frames_of",
+    "pair_figures",
+    "seeds_needed",
+]
 
 Frames = dict[str, dict[str, dict[int, pl.DataFrame]]]
 """Sums by arm, left-out family and seed."""
+
+Told = tuple[Mapping[str, Any], pl.DataFrame]
+"""A record: its facts and its sums."""
 
 BASES: Final = ("uniform", "real")
 """Against whom every arm is compared."""
@@ -39,18 +54,36 @@ ENDPOINTS: Final[dict[str, tuple[Slice, ...]]] = {
     "COLD_SNAP": _both("COLD_SNAP"),
     "OUTAGE": _both("OUTAGE"),
     "MISSING_DATA": _both("MISSING_DATA"),
+    "sums": _both("sums"),
 }
-"""By name, which slices of which trainings; the last three kinds were proposed in both."""
+"""By name, which slices of which trainings; the last three kinds were proposed in both. Sums are of 30 homes each."""
 
 _HALF_WIDTH: Final = 0.02
 
 
-def frames_of(records: Sequence[tuple[Mapping[str, Any], pl.DataFrame]]) -> Frames:
-    """Return the frames of records by arm, left-out family and seed."""
-    frames: Frames = {}
+def frames_of(records: Sequence[Told]) -> Frames:
+    """Return the frames of records by arm, left-out family and seed; a seed's quarters become one frame."""
+    found: dict[tuple[str, str, int], list[pl.DataFrame]] = {}
     for facts, frame in records:
-        frames.setdefault(facts["arm"], {}).setdefault(facts["left_out"], {})[facts["seed"]] = frame
+        found.setdefault((facts["arm"], facts["left_out"], facts["seed"]), []).append(frame)
+    frames: Frames = {}
+    for (arm, left_out, seed), some in found.items():
+        frames.setdefault(arm, {}).setdefault(left_out, {})[seed] = some[0] if len(some) == 1 else _added(some)
     return frames
+
+
+def _added(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return sums over several frames; quarters that meet within a week share that week's row."""
+    keys = ("slice", "entity_id", "week")
+    return pl.concat(frames).group_by(keys).agg(pl.all().sum()).sort(keys)
+
+
+def complete_seeds(records: Sequence[Told], stage: Stage) -> list[Told]:
+    """Return a stage's records of those seeds of which every job was played."""
+    planned = list(jobs(**stage._asdict()))
+    there = {Job(*(facts[name] for name in Job._fields)): (facts, frame) for facts, frame in records}
+    cut_off = {job.seed for job in planned if job not in there}
+    return [there[job] for job in planned if job.seed not in cut_off]
 
 
 def _of(frames: Frames, arm: str, family: str) -> dict[int, pl.DataFrame]:
@@ -94,6 +127,12 @@ def _rounded(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def corrected(family: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Return Holm's p-value of every comparison of a family of tests; those of a single seed are no tests."""
+    tests = {name: said["p_value"] for name, said in family.items() if said["p_value"] is not None}
+    return {name: round(float(p), 5) for name, p in zip(tests, holm(list(tests.values())), strict=True)}
+
+
 def seeds_needed(by_seed: Sequence[float]) -> int | None:
     """Return the seeds at which half an interval's width would be 0.02, were seeds the only chance; None with one."""
     if len(by_seed) < 2:
@@ -102,7 +141,7 @@ def seeds_needed(by_seed: Sequence[float]) -> int | None:
     return max(math.ceil((1.96 * spread / _HALF_WIDTH) ** 2), 2)
 
 
-def arm_figures(records: Sequence[tuple[Mapping[str, Any], pl.DataFrame]], frames: Frames, arm: str) -> dict[str, Any]:
+def arm_figures(records: Sequence[Told], frames: Frames, arm: str) -> dict[str, Any]:
     """Return what an arm was like over its records, as JSON values."""
     facts = [said for said, _ in records if said["arm"] == arm]
     trainings = [frame for by_seed in frames[arm].values() for frame in by_seed.values()]

@@ -8,16 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from loadproof.models import checkpoint
+from loadproof.models.patchtst_forecaster import PatchTSTForecaster
 from loadproof.scenario.kinds import FAMILIES, Family
 from loadproof.selfplay.arms import arm_of
 from loadproof.selfplay.exam import facts_of_exam, sit
 from loadproof.selfplay.pictures import picture_rows
 from loadproof.selfplay.plan import Budget, Job
-from loadproof.selfplay.start import game_of, start
+from loadproof.selfplay.start import game_of, share_homes, start
 from loadproof.selfplay.tables import Table
 from loadproof.selfplay.trainer import Episode, episodes
 
-__all__ = ["Outcome", "play_out"]
+__all__ = ["Outcome", "finished", "play_out"]
 
 
 class Outcome(NamedTuple):
@@ -61,6 +63,28 @@ def _curves(played: list[Episode]) -> dict[str, Any]:
     }
 
 
+def _checkpoint(folder: Path, job: Job) -> Path:
+    return folder / f"play-{job.left_out}-{job.arm}.safetensors"
+
+
+def finished(
+    table: Table, job: Job, budget: Budget, *, folder: Path, identity: str, device: str = "cpu"
+) -> PatchTSTForecaster | None:
+    """Return the solver that a job left in ``folder``, its averaged weights in place; None where none is finished."""
+    path = _checkpoint(folder, job)
+    if not path.exists():
+        return None
+    forecaster = PatchTSTForecaster(budget.network, device=device)
+    tensors, facts = checkpoint.load(path, forecaster.device)
+    if facts["identity"] != f"{identity}/{job}" or len(facts["played"]) < budget.knobs.episodes:
+        return None
+    learned_from = share_homes(table.train, budget.knobs, job.seed).seen
+    network = forecaster.begin(learned_from, rng=np.random.default_rng(0))
+    network.load_state_dict(checkpoint.under(tensors, "average"))
+    network.eval()
+    return forecaster
+
+
 def play_out(table: Table, job: Job, budget: Budget, *, folder: Path, identity: str, device: str = "cpu") -> Outcome:
     """Play a job and judge its solver; what took long is kept in ``folder``, and a game goes on where it stopped."""
     arm = arm_of(job.arm)
@@ -72,7 +96,7 @@ def play_out(table: Table, job: Job, budget: Budget, *, folder: Path, identity: 
     )  # fmt: skip
     before = begun.warm.state()
     game = game_of(begun, arm, budget.knobs, left_out=families)
-    path = folder / f"play-{job.left_out}-{job.arm}.safetensors"
+    path = _checkpoint(folder, job)
     played = list(episodes(game, seed=job.seed, path=path, identity=f"{identity}/{job}"))
     frame, whole = sit(begun.warm, table.exam)
     facts = whole | facts_of_exam(table.exam) | {"curves": _curves(played), "windows_learned": len(begun.train)}

@@ -22,7 +22,7 @@ from loadproof.selfplay.hard_days import hard_windows
 from loadproof.selfplay.scales import home_scales
 from loadproof.selfplay.verifier import Limits, verify
 
-__all__ = ["COLUMNS", "SUM_HOMES", "Exam", "facts_of_exam", "set_exam", "sit"]
+__all__ = ["COLUMNS", "SUM_HOMES", "Exam", "days_exam", "facts_of_exam", "set_exam", "sit"]
 
 COLUMNS: Final = ("slice", "entity_id", "week", "windows", "loss", "half_hours", "in_90", "tail_loss", "score")
 """A row holds sums over a home's windows of a week: loss and tail loss in the home's scale, half hours in the 90 %
@@ -97,6 +97,11 @@ def set_exam(
         scales_kwh, tails_kwh = scales_kwh | home_scales(sums.train), tails_kwh | _tails(sums.train)
     hard = hard_windows(real.inputs, weather)
     return Exam(real, sums.test if sums else None, hard, played, scales_kwh, tails_kwh)
+
+
+def days_exam(windows: Windows, weather: Weather | None) -> Exam:
+    """Return an exam of real days alone, of whoever: what is typical of them comes from these days themselves."""
+    return Exam(windows, None, hard_windows(windows.inputs, weather), {}, home_scales(windows), _tails(windows))
 
 
 def _rows(name: str, forecast: Forecast, windows: Windows, exam: Exam, limits: Limits | None = None) -> pl.DataFrame:

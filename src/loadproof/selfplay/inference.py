@@ -1,6 +1,6 @@
 """How much better one arm is than another: log-ratios of scaled loss, by draws of homes, weeks and seeds together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -50,6 +50,7 @@ class Comparison(NamedTuple):
         value: In all data.
         low: The 2.5 % quantile over draws, NaN with a single seed.
         high: The 97.5 % quantile.
+        p_value: Two-sided: twice the smaller share of draws beyond 0, itself among them; NaN with a single seed.
         trimmed: The mean without each slice's lowest and highest tenth of homes.
         by_seed: In each seed alone, ``(S,)``.
         seeds: How many seeds both have.
@@ -59,6 +60,7 @@ class Comparison(NamedTuple):
     value: float
     low: float
     high: float
+    p_value: float
     trimmed: float
     by_seed: tuple[float, ...]
     seeds: int
@@ -66,6 +68,8 @@ class Comparison(NamedTuple):
 
 
 _TRIM: Final = 0.1
+_TOGETHER: Final = 1000
+"""Draws that are weighed at once."""
 
 
 def sums_of(frames: Mapping[int, pl.DataFrame], name: str, *, value: str = "loss") -> dict[int, pl.DataFrame]:
@@ -106,6 +110,11 @@ class _Weights(NamedTuple):
     seeds: NDArray[np.float64]
     homes: NDArray[np.float64]
     weeks: NDArray[np.float64]
+
+    def parts(self) -> Iterator["_Weights"]:
+        """Yield so many draws at a time as fit into memory, in order."""
+        for first in range(0, len(self.seeds), _TOGETHER):
+            yield _Weights(*(part[first : first + _TOGETHER] for part in self))
 
 
 Pair: TypeAlias = tuple[float, dict[int, pl.DataFrame], dict[int, pl.DataFrame]]
@@ -157,6 +166,11 @@ def _trimmed(ratios: NDArray[np.float64]) -> float:
     return float(ordered[cut : len(ordered) - cut].mean()) if len(ordered) else float("nan")
 
 
+def _two_sided(drawn: NDArray[np.float64]) -> float:
+    beyond = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+    return min(2 * (beyond + 1) / (len(drawn) + 1), 1.0)
+
+
 def compare(slices: Sequence[Pair], *, draws: int, rng: np.random.Generator) -> Comparison:
     """Return the weighted mean over slices of the mean over homes of log(first's loss / second's loss).
 
@@ -181,13 +195,14 @@ def compare(slices: Sequence[Pair], *, draws: int, rng: np.random.Generator) -> 
         means = [_weighted(_home_ratios(first, second, weights), weights.homes) for _, first, second in tables]
         return np.asarray(parts @ np.array(means))  # (D,)
 
-    drawn = mean_of(axes.draw(draws, rng))
+    drawn = np.concatenate([mean_of(part) for part in axes.draw(draws, rng).parts()])  # (D,)
     low, high = np.nanquantile(drawn, (0.025, 0.975)) if len(axes.seeds) > 1 else (np.nan, np.nan)
+    p_value = _two_sided(drawn) if len(axes.seeds) > 1 else np.nan
     trimmed = parts @ [_trimmed(_home_ratios(first, second, axes.once())[0]) for _, first, second in tables]
     by_seed = tuple(mean_of(axes.seed_by_seed()).tolist())
     value = float(mean_of(axes.once())[0])
     judged = min(int((first.windows.sum(axis=(0, 2)) > 0).sum()) for _, first, _ in tables)
-    return Comparison(value, float(low), float(high), float(trimmed), by_seed, len(axes.seeds), judged)
+    return Comparison(value, float(low), float(high), p_value, float(trimmed), by_seed, len(axes.seeds), judged)
 
 
 def coverage(frames: Mapping[int, pl.DataFrame], name: str) -> float:

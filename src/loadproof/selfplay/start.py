@@ -11,7 +11,7 @@ import numpy as np
 from loadproof.config import PatchTSTConfig, SelfPlayConfig
 from loadproof.errors import ConfigError
 from loadproof.features.weather import Weather
-from loadproof.features.windows import Windows, split_by_entity
+from loadproof.features.windows import EntitySplit, Windows, split_by_entity
 from loadproof.models import checkpoint
 from loadproof.models.patchtst_forecaster import PatchTSTForecaster
 from loadproof.models.training import seeded
@@ -26,7 +26,7 @@ from loadproof.selfplay.scales import home_scales
 from loadproof.selfplay.solver import Pace, Solver, draw_real
 from loadproof.selfplay.trainer import Game, episodes
 
-__all__ = ["Start", "game_of", "start"]
+__all__ = ["Start", "game_of", "share_homes", "start"]
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +99,11 @@ class _Keep(NamedTuple):
         return forecaster
 
 
+def share_homes(train: Windows, knobs: SelfPlayConfig, seed: int) -> EntitySplit:
+    """Return the windows of the solver's homes (seen) and of the reference's (unseen)."""
+    return split_by_entity(train, share=knobs.reference_share, rng=rng_for(seed, "selfplay/homes"))
+
+
 def start(
     train: Windows, valid: Windows, *, network: PatchTSTConfig, knobs: SelfPlayConfig, seed: int, device: str = "cpu",
     left_out: tuple[Family, ...] = (), with_reference: bool = True, folder: Path | None = None, identity: str = "",
@@ -127,7 +132,7 @@ def start(
     if homes < _LEAST_HOMES:
         raise ConfigError(f"{homes} training homes cannot be shared with a reference; train on {_LEAST_HOMES} or more")
     weather = weather or train.inputs.weather
-    both = split_by_entity(train, share=knobs.reference_share, rng=rng_for(seed, "selfplay/homes"))
+    both = share_homes(train, knobs, seed)
     pace = Pace(knobs.warm_updates, knobs.learning_rate, averaging=knobs.averaging)
 
     def warmed() -> PatchTSTForecaster:

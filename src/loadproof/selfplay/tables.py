@@ -4,6 +4,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from loadproof.config import ForecastConfig
 from loadproof.errors import ConfigError
 from loadproof.evaluation.folds import Fold, blocked_folds, data_begins, split_fold
@@ -11,18 +13,21 @@ from loadproof.evaluation.groups import disjoint_groups, sum_groups, take_homes
 from loadproof.features.calendar import local_midnights
 from loadproof.features.panel import Panel
 from loadproof.features.place import Place
+from loadproof.features.selection import as_datetime
 from loadproof.features.weather import Weather
 from loadproof.features.windows import Split, Windows, cut_windows
 from loadproof.scenario.ground import lay_ground
 from loadproof.seeds import rng_for
-from loadproof.selfplay.exam import SUM_HOMES, Exam, set_exam
+from loadproof.selfplay.exam import SUM_HOMES, Exam, days_exam, set_exam
 from loadproof.selfplay.plan import FOLDS
 
-__all__ = ["HALVES", "Table", "set_table", "study_folds"]
+__all__ = ["HALVES", "Table", "set_table", "study_folds", "whole_days"]
 
 HALVES: Final = ("A", "B")
 _UNTIL: Final = dt.date(2014, 1, 1)
 _VALID_DAYS: Final = 28
+_MOSTLY: Final = 0.9
+"""A context has at least this share of its readings, where homes are judged that nothing else is known of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,3 +82,22 @@ def set_table(
     rng = rng_for(seed, f"study/exam/{fold}/{half}")
     exam = set_exam(others, sums, lay_ground(ours.train, weather), weather=weather, rng=rng)
     return Table(ours.train, ours.valid, exam, weather)
+
+
+def whole_days(panel: Panel, weather: Weather, place: Place, *, knobs: ForecastConfig) -> Exam:
+    """Return the days of other homes, none of which was learned from, that follow a context read in full but for gaps.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    homes = take_homes(panel, np.array([who for who in panel.entities.tolist() if ":meter_" not in who]))
+    length = homes.energy_kwh.shape[1] * np.timedelta64(homes.interval_mins, "m")
+    windows = cut_windows(
+        homes, context_steps=knobs.context_steps, horizon_steps=knobs.horizon_steps,
+        origins=local_midnights(as_datetime(homes.start), as_datetime(homes.start + length)),
+        data_lag_steps=knobs.data_lag_steps, min_observed=int(_MOSTLY * (knobs.context_steps - knobs.data_lag_steps)),
+        weather=weather, place=place,
+    )  # fmt: skip
+    if not len(windows):
+        raise ConfigError(f"no home has a day after {knobs.context_steps} steps of readings; ingest a longer span")
+    return days_exam(windows, weather)
