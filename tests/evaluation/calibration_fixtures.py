@@ -17,7 +17,7 @@ ADAPTIVE = CalibrationConfig(kind="adaptive")
 
 
 def inputs_of(entity, t0, *, horizon_steps=48, interval_mins=30, lag=0):
-    context = np.ones((len(entity), 1), dtype=np.float32)
+    context = np.ones((len(entity), 24 * 60 // interval_mins), dtype=np.float32)  # a day: less is not learned from
     t0 = np.asarray(t0, dtype="datetime64[us]")
     return Inputs(context, t0, np.asarray(entity), horizon_steps, interval_mins, data_lag_steps=lag)
 

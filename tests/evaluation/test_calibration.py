@@ -105,6 +105,21 @@ def test_an_unseen_home_starts_with_what_all_homes_have_and_ends_within_3_points
     assert coverage(taken(found, slice(20, None)), later.truth_kwh[20:]) == pytest.approx(0.9, abs=0.03)
 
 
+@pytest.mark.parametrize(("readings", "most"), [(47, 1.01), (48, 2.0)])
+def test_what_came_of_forecasts_from_47_readings_widens_no_band_and_from_48_it_does(readings, most):
+    block, forecast = case(9, spread=1.0, n_homes=20)
+    calibration = learned(block, forecast)
+    first, said = case(10, spread=1.0, n_homes=20, first=40, n_days=1)
+    context = np.full((20, 336), np.nan, dtype=np.float32)
+    context[:, 336 - readings :] = 1
+    first = replace(first, inputs=replace(first.inputs, context_kwh=context), truth_kwh=first.truth_kwh + 100)
+    after = calibration.learn(said, first.inputs, first.truth_kwh)
+    inputs = inputs_of(["new"], [START + 45 * DAY])
+    before, now = (one.apply(normal_forecast((1, 48)), inputs).quantiles_kwh for one in (calibration, after))
+    widened = np.ptp(now, axis=-1).mean() / np.ptp(before, axis=-1).mean()
+    assert (widened < most) == (readings == 47)
+
+
 @pytest.mark.parametrize("lag", [0, 336])
 @settings(max_examples=8, deadline=None)
 @given(day=st.integers(0, 24), seed=st.integers(0, 1000), value=st.sampled_from([0.0, 40.0, np.nan]))

@@ -28,6 +28,9 @@ Kind = Literal["none", "static", "adaptive"]
 
 _DAY_US: Final = 86_400_000_000
 
+_LEAST_MINS: Final = 24 * 60
+"""A forecast from less than a day's readings is no measure of others: its truths are not counted."""
+
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
@@ -198,6 +201,7 @@ def _walk(
     origins_us, starts = np.unique(t0_us[order], return_index=True)
     now_us = int(origins_us[0]) if calibration.until is None else int(calibration.until.astype(np.int64))
     lag = np.arange(1, inputs.horizon_steps + 1) + inputs.data_lag_steps  # (H,), steps from t0 to publication
+    counts_at_all = inputs.observed.sum(axis=1) * inputs.interval_mins >= _LEAST_MINS  # (N,)
     quantiles = np.empty(forecast.quantiles_kwh.shape)
     waiting = nothing_seen()
     for origin_us, rows in zip(origins_us.tolist(), np.split(order, starts[1:]), strict=True):
@@ -209,7 +213,7 @@ def _walk(
         if truth_kwh is None:
             continue
         places = to_places(truth_kwh[rows], forecast.quantiles_kwh[rows])  # (R, H)
-        known = ~np.isnan(places)
+        known = ~np.isnan(places) & counts_at_all[rows, None]  # (R, H)
         published_us = np.broadcast_to(origin_us + lag * to_us(inputs.interval_mins), known.shape)[known]
         of_home = np.broadcast_to(home[rows][:, None], known.shape)[known]
         ranks = curves.ranks(places[known], cells[rows], known)
