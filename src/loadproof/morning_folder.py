@@ -2,10 +2,12 @@
 
 Below ``<root>/`` (one ``t0``) the folder ``.fleet-<key>/`` is under way: ``<table>/part-NNNNN.parquet`` of each group,
 and ``done/<step>/NNNNN.json``, a small record that is put there last. ``fleet/`` holds the tables of a run that ended,
-and ``fleet.json``, its summary; the folder is put in place whole.
+and ``fleet.json``, its summary; the folder is put in place whole. ``<root>/../.fleet-days/`` keeps scored days from one
+morning to the next.
 """
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +23,8 @@ from loadproof.files import as_json, write_parquet, write_text, write_together
 
 __all__ = ["MorningFolder"]
 
+logger = logging.getLogger(__name__)
+
 SUMMARY: Final = "fleet.json"
 
 
@@ -33,6 +37,14 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
     except ValueError as error:
         raise SchemaError(f"{path}: is damaged ({error}); remove it, and run 'loadproof fleet' again") from error
+
+
+def _show(file: Path, place: Path) -> None:
+    """Show a file in a second place too; a copy where the disk knows no links."""
+    try:
+        os.link(file, place)
+    except OSError:
+        shutil.copyfile(file, place)
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,35 @@ class MorningFolder:
             if (frame := self.read(table, number)) is not None:
                 yield frame
 
+    def days(self, watch: str, whose: str) -> pl.DataFrame | None:
+        """Return the scored days that the last morning kept of a group; None where there are none that can be read.
+
+        Args:
+            watch: Names the detector and all that it scores by.
+            whose: Names the group's entities.
+        """
+        path = self._days(watch, whose)
+        try:
+            return pl.read_parquet(path, glob=False) if path.is_file() else None
+        except pl.exceptions.ComputeError as error:
+            logger.info("%s: cannot be read (%s); its days are scored again", path, error)
+            return None
+
+    def keep_days(self, watch: str, whose: str, table: str, number: int) -> None:
+        """Keep a group's table of scored days for the mornings to come."""
+        path = self._days(watch, whose)
+        write_together({path: partial(_show, self.part(table, number))})
+
+    def forget_days(self, watch: str, but: Iterable[str]) -> None:
+        """Remove the days that were kept of groups that are no more, all but these."""
+        known = set(but)
+        for path in self._days(watch, "any").parent.glob("*.parquet"):
+            if path.stem not in known:
+                path.unlink()
+
+    def _days(self, watch: str, whose: str) -> Path:
+        return self.root.parent / ".fleet-days" / watch / f"{whose}.parquet"
+
     def standing(self) -> dict[str, Any] | None:
         """Return the summary of the run that ended with all that this one would read, None of any other."""
         self._swap()
@@ -106,20 +147,13 @@ class MorningFolder:
         summary = {**summary, "key": self.key}
         write_together({**files, beside / SUMMARY: _json(summary)})
         for table, numbers in parts.items():
-            self._link((self.part(table, number) for number in numbers), beside / table)
+            (beside / table).mkdir(parents=True, exist_ok=True)
+            for number in numbers:
+                _show(self.part(table, number), beside / table / self.part(table, number).name)
         shutil.rmtree(self.root / ".fleet.new", ignore_errors=True)
         beside.rename(self.root / ".fleet.new")
         self._swap()
         return summary
-
-    def _link(self, files: Iterable[Path], folder: Path) -> None:
-        """Show files in a second folder too; a copy where the disk knows no links."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in files:
-            try:
-                os.link(file, folder / file.name)
-            except OSError:
-                shutil.copyfile(file, folder / file.name)
 
     def _swap(self) -> None:
         """Put the whole folder that stands beside in place, as after a kill in the middle of that."""

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from tests.runner.made_stores import make_store
 
+from loadproof.anomaly.sweep import Sweep
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.runner.detect import detect, detect_day
@@ -31,6 +32,7 @@ STEPS_TO_T0 = 83 * 48
 HOMES = [f"lcl:MAC{number:06d}" for number in range(1, 5)]
 # The third home stops the day before, the fourth has half a day.
 KEEP = {HOMES[2]: slice(0, STEPS_TO_T0 - 60), HOMES[3]: slice(STEPS_TO_T0 - 24, STEPS_TO_T0 + 96)}
+score = Sweep.score
 ASKED = FleetAsked(("ridge",), ("physical", "sub_pca"), 48, group_size=2)
 TIGHT, WIDE = "5,0.5,0.5", "500,1,1"  # kVA, cyclic ratio, power factor: 0.625 and 250 kWh a half hour
 RATINGS = f"""entity_id,transformer_kva,cyclic_ratio,power_factor
@@ -166,6 +168,29 @@ def test_a_group_that_failed_for_want_of_disk_is_tried_again_and_no_other(made, 
 
     assert not run(made, tmp_path, map_=noting).failed
     assert seen[:2] == [("forecast_group", 0, True), ("forecast_group", 1, True)]
+
+
+def test_the_next_morning_scores_one_day_to_the_same_bytes_and_all_that_a_revised_reading_touches(
+    made, tmp_path, monkeypatch
+):
+    store = make_store(tmp_path / "data", homes=4, days=86, keep=KEEP)
+    scored = []
+    monkeypatch.setattr(
+        Sweep, "score", lambda days, detector: scored.append(len(days.midnights)) or score(days, detector)
+    )
+    one = FleetAsked(("ridge",), ("sub_pca",), 48, group_size=4)
+    run(made, tmp_path / "out", one, store=store)
+    assert scored == [33]  # from 20 February, where the clean history begins, to the day itself
+    second = run(made, tmp_path / "out", one, dt.date(2013, 3, 26), store=store)
+    assert scored[1:] == [1]
+    fresh = run(made, tmp_path / "fresh", one, dt.date(2013, 3, 26), store=store)
+    assert content(second.folder) == content(fresh.folder)
+    march = store.root / "dataset=lcl" / "month=2013-03" / "part-00000.parquet"
+    table, noon = pl.read_parquet(march), dt.datetime(2013, 3, 20, 12, tzinfo=dt.UTC)
+    revised = pl.when(entity_id=HOMES[0], ts_utc=noon).then(9.0).otherwise("energy_kwh").cast(pl.Float32)
+    table.with_columns(energy_kwh=revised).write_parquet(march)
+    run(made, tmp_path / "out", one, dt.date(2013, 3, 26), store=store)
+    assert scored[3:] == [6]  # from 20 March on
 
 
 KILLED = """

@@ -1,9 +1,10 @@
 """Days that were scored or judged as frames and back, so that they can rest between two steps of a run.
 
-A row a day: ``entity_id, t0_utc``, then ``score`` and ``kind`` of its H steps, and once judged ``p_value`` and
-``limit``. What a kind's number means, and how long a step is, is told beside them.
+A row a day: ``entity_id, t0_utc, kinds`` (the names of the kinds, as JSON), then ``score`` and ``kind`` of its H steps,
+once judged ``p_value`` and ``limit``, and a ``print`` of what it was scored from where days are kept for later.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -13,9 +14,18 @@ from numpy.typing import NDArray
 from loadproof.anomaly.sweep import DayScores, join_scores
 from loadproof.anomaly.watch import Judged
 from loadproof.detector import Scores
+from loadproof.features.calendar import Instants
 from loadproof.features.windows import Inputs
 
-__all__ = ["frame_of_judged", "frame_of_scores", "judged_of_frame", "scores_of_frames"]
+__all__ = [
+    "days_that_stand",
+    "frame_of_judged",
+    "frame_of_scores",
+    "join_days",
+    "judged_of_frame",
+    "scores_of_frames",
+    "with_prints",
+]
 
 
 def _instants(frame: pl.DataFrame) -> NDArray[np.datetime64]:
@@ -29,32 +39,56 @@ def frame_of_scores(found: DayScores) -> pl.DataFrame:
     columns = {
         "entity_id": pl.Series(inputs.entity.tolist(), dtype=pl.String),
         "t0_utc": pl.Series(inputs.t0.astype("datetime64[us]")).dt.replace_time_zone("UTC"),
+        "kinds": pl.Series([json.dumps(scores.kinds)], dtype=pl.Categorical).gather(np.zeros(len(inputs), np.uint32)),
         "score": pl.Series(np.ascontiguousarray(scores.score), dtype=pl.Array(pl.Float32, steps)),
         "kind": pl.Series(np.ascontiguousarray(scores.kind), dtype=pl.Array(pl.UInt8, steps)),
     }
     return pl.DataFrame(columns)
 
 
-def _scores_of(frame: pl.DataFrame, kinds: Sequence[str | None], interval_mins: int) -> DayScores:
+def _scores_of(frame: pl.DataFrame, interval_mins: int) -> DayScores:
     score, kind = (frame[name].to_numpy() for name in ("score", "kind"))  # (N, H)
     entity = np.array(frame["entity_id"].to_list(), dtype=np.str_)
     context = np.zeros((len(entity), 0), dtype=np.float32)
     inputs = Inputs(context, _instants(frame), entity, score.shape[1], interval_mins)
-    return DayScores(inputs, Scores(score, kind, tuple(kinds)))
+    kinds = tuple(json.loads(frame["kinds"][0])) if frame.height else (None,)
+    return DayScores(inputs, Scores(score, kind, kinds))
 
 
-def scores_of_frames(frames: Iterable[pl.DataFrame], kinds: Sequence[str | None], interval_mins: int) -> DayScores:
+def with_prints(frame: pl.DataFrame, midnights: Instants, prints: Sequence[str]) -> pl.DataFrame:
+    """Return the days with the print of each; ``midnights`` is whose prints they are, ``(D,)``."""
+    of = {"t0_utc": pl.Series(midnights.astype("datetime64[us]")).dt.replace_time_zone("UTC"), "print": list(prints)}
+    return frame.join(pl.DataFrame(of), on="t0_utc", how="left", maintain_order="left")
+
+
+def days_that_stand(kept: pl.DataFrame, prints: Sequence[str]) -> tuple[pl.DataFrame, int]:
+    """Return the rows of the first days that were scored already, and how many days those are.
+
+    Args:
+        kept: Days with prints.
+        prints: What each day that is wanted would be scored from, in the order of days.
+    """
+    there = set(kept["print"].unique())
+    stand = next((number for number, wanted in enumerate(prints) if wanted not in there), len(prints))
+    return kept.filter(pl.col("print").is_in(list(prints[:stand]))), stand
+
+
+def join_days(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Return the days of several frames as one, by entity, then day."""
+    return pl.concat(parts).sort("entity_id", "t0_utc")
+
+
+def scores_of_frames(frames: Iterable[pl.DataFrame], interval_mins: int) -> DayScores:
     """Return the days of several frames as one, in their order.
 
     Args:
         frames: Of :func:`frame_of_scores`.
-        kinds: The names of the kinds.
         interval_mins: Length of a step in minutes.
 
     Raises:
         SchemaError: When they hold no day.
     """
-    return join_scores(_scores_of(frame, kinds, interval_mins) for frame in frames)
+    return join_scores(_scores_of(frame, interval_mins) for frame in frames)
 
 
 def frame_of_judged(judged: Judged) -> pl.DataFrame:
@@ -63,7 +97,7 @@ def frame_of_judged(judged: Judged) -> pl.DataFrame:
     return frame_of_scores(judged.found).with_columns(p_value=p_value, limit=pl.Series(judged.limit))
 
 
-def judged_of_frame(frame: pl.DataFrame, kinds: Sequence[str | None], interval_mins: int) -> Judged:
-    """Return the days of a frame of :func:`frame_of_judged`; the other arguments as for :func:`scores_of_frames`."""
+def judged_of_frame(frame: pl.DataFrame, interval_mins: int) -> Judged:
+    """Return the days of a frame of :func:`frame_of_judged`."""
     p, limit = frame["p_value"].to_numpy(), frame["limit"].to_numpy()
-    return Judged(_scores_of(frame, kinds, interval_mins), p, limit)
+    return Judged(_scores_of(frame, interval_mins), p, limit)

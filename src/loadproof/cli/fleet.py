@@ -16,13 +16,16 @@ from loadproof.cli.options import (
     ConfigOption,
     DatasetOption,
     DeviceOption,
+    EngineOption,
     InputRoot,
     ModelsRoot,
     OutputDir,
     ProcessedRootOption,
     SeedOption,
     UseSamples,
+    WorkersOption,
     choose_device,
+    open_engine,
 )
 from loadproof.cli.show import bar, console, print_error
 from loadproof.config import ExperimentConfig
@@ -61,6 +64,8 @@ def fleet_command(
     group_size: GroupSize = 512,
     config: ConfigOption = None,
     device: DeviceOption = None,
+    engine: EngineOption = None,
+    workers: WorkersOption = 2,
     processed_root: ProcessedRootOption = None,
     models_root: ModelsRoot = Path("models"),
     output_dir: OutputDir = DERIVED_ROOT,
@@ -86,10 +91,11 @@ def fleet_command(
         tuple(dict.fromkeys(model or ["ridge"])), tuple(dict.fromkeys(there if detector is None else detector)),
         horizon, assets, usual, group_size,
     )  # fmt: skip
-    done = fleet(
-        store, dataset, moment, output_dir, config=knobs, asked=asked, models_root=models_root,
-        device=choose_device(device), track=bar,
-    )  # fmt: skip
+    with open_engine(engine, workers) as map_:
+        done = fleet(
+            store, dataset, moment, output_dir, config=knobs, asked=asked, models_root=models_root,
+            device=choose_device(device), track=bar, map_=map_,
+        )  # fmt: skip
     _show(done, DATASETS[dataset].entities, time.perf_counter() - began)
     for row in done.summary["bad_ratings"]:
         console.print(f"{assets}: {row}", soft_wrap=True)

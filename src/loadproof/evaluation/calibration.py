@@ -56,7 +56,10 @@ class Calibration:
     counts: Counts
     until: np.datetime64 | None = None
 
-    def apply(self, forecast: Forecast, inputs: Inputs, truth_kwh: NDArray[np.float32] | None = None) -> Forecast:
+    def apply(
+        self, forecast: Forecast, inputs: Inputs, truth_kwh: NDArray[np.float32] | None = None, *,
+        told_from: np.datetime64 | None = None,
+    ) -> Forecast:  # fmt: skip
         """Return the forecast with its quantiles calibrated; the mean and ``how`` stay.
 
         Args:
@@ -65,23 +68,26 @@ class Calibration:
             truth_kwh: What was measured since, kWh, NaN where it was not, ``(N, H)``. An adaptive calibration follows
                 it: the window of a ``t0`` gains from the truths of windows before that were published by ``t0``. None
                 to stay with what is known already.
+            told_from: Windows before this instant are followed and not told of; None tells of all.
 
         Raises:
             ConfigError: When a window begins before ``until``, or has another interval, horizon or lag.
             SchemaError: When the levels are not ``LEVELS``, or shapes do not fit.
         """
         self._refuse(forecast, inputs, truth_kwh)
+        told = np.ones(len(inputs), dtype=bool) if told_from is None else inputs.t0 >= told_from  # (N,)
+        mean, how = forecast.mean_kwh[told], forecast.how[told]
         if self.kind == "none" or not len(forecast):
-            return forecast
-        walked = _walk(self, forecast, inputs, truth_kwh if self.kind == "adaptive" else None)
-        return make_forecast(walked.quantiles, LEVELS, forecast.mean_kwh, how=forecast.how, hows=forecast.hows)
+            return replace(forecast, quantiles_kwh=forecast.quantiles_kwh[told], mean_kwh=mean, how=how)
+        walked = _walk(self, forecast, inputs, truth_kwh if self.kind == "adaptive" else None, told)
+        return make_forecast(walked.quantiles[told], LEVELS, mean, how=how, hows=forecast.hows)
 
     def learn(self, forecast: Forecast, inputs: Inputs, truth_kwh: NDArray[np.float32]) -> "Calibration":
         """Return the calibration that also knows these truths, all of them; arguments and errors as in ``apply``."""
         self._refuse(forecast, inputs, truth_kwh)
         if self.kind == "none" or not len(forecast):
             return self
-        walked = _walk(self, forecast, inputs, truth_kwh)
+        walked = _walk(self, forecast, inputs, truth_kwh, np.zeros(len(inputs), dtype=bool))
         counts, until = walked.counts, int(inputs.t0.astype("datetime64[us]").astype(np.int64).max())
         until += (self.horizon_steps + self.data_lag_steps) * to_us(self.interval_mins)
         counts = _advance(self, counts, walked.as_of_us, until, walked.waiting)
@@ -190,9 +196,13 @@ def _advance(calibration: Calibration, counts: Counts, from_us: int, to: int, du
 
 
 def _walk(
-    calibration: Calibration, forecast: Forecast, inputs: Inputs, truth_kwh: NDArray[np.float32] | None
-) -> _Walked:
-    """Calibrate origin by origin, counting each truth when it is published; with no truth, only time passes."""
+    calibration: Calibration, forecast: Forecast, inputs: Inputs, truth_kwh: NDArray[np.float32] | None,
+    told: NDArray[np.bool_],
+) -> _Walked:  # fmt: skip
+    """Calibrate origin by origin, counting each truth when it is published; with no truth, only time passes.
+
+    Quantiles are drawn of the windows that are ``told`` alone ``(N,)``.
+    """
     entities = np.union1d(calibration.entities, inputs.entity)
     home = np.searchsorted(entities, inputs.entity)  # (N,)
     counts = calibration.counts.with_homes(np.searchsorted(entities, calibration.entities), len(entities))
@@ -209,7 +219,8 @@ def _walk(
         counts = _advance(calibration, counts, now_us, origin_us, waiting.take(due))
         now_us, waiting = origin_us, waiting.take(~due)
         curves = Curves(counts, home[rows] if calibration.kind == "adaptive" else None)
-        quantiles[rows] = curves.quantiles(forecast.quantiles_kwh[rows], cells[rows])
+        if told[rows].any():
+            quantiles[rows] = curves.quantiles(forecast.quantiles_kwh[rows], cells[rows])
         if truth_kwh is None:
             continue
         places = to_places(truth_kwh[rows], forecast.quantiles_kwh[rows])  # (R, H)

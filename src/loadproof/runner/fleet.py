@@ -16,11 +16,12 @@ from loadproof.anomaly.day_frames import frame_of_judged, scores_of_frames
 from loadproof.anomaly.days import CONTEXT_DAYS
 from loadproof.anomaly.watch import join_alerts, judge
 from loadproof.config import ExperimentConfig
-from loadproof.errors import ConfigError, LoadproofError
+from loadproof.errors import ConfigError, EngineError
 from loadproof.features.calendar import Moment, last_whole_day, to_instant
 from loadproof.features.selection import Seen, as_datetime, read_seen
 from loadproof.feeders.risk import count_over, rank_together
 from loadproof.morning_folder import MorningFolder
+from loadproof.parts import Map
 from loadproof.runner.detectors import detector_of
 from loadproof.runner.feeders_risk import read_asset_file
 from loadproof.runner.fleet_group import (
@@ -33,6 +34,7 @@ from loadproof.runner.fleet_group import (
     saved_detector,
     saved_model,
     tell_group,
+    watch_name,
 )
 from loadproof.runner.forecasters import AT_ONCE, builder_of
 from loadproof.runner.ground import clean_history
@@ -45,8 +47,6 @@ from loadproof.store import Store
 __all__ = ["GROUP_SIZE", "FleetAsked", "FleetReport", "fleet"]
 
 logger = logging.getLogger(__name__)
-
-Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 GROUP_SIZE: Final = 512
 """Entities that are worked on together, whoever works: memory is bounded by them, and equal runs are equal bytes."""
@@ -115,7 +115,8 @@ def fleet(
         ConfigError: If a name is none, a model is not a saved one, or there is nothing to forecast.
         SchemaError: If a model or detector is not there, is damaged, or was made for other data.
     """
-    morning, groups = _plan(store, dataset, as_datetime(to_instant(at)), output_dir, config, asked, models_root, device)
+    where = output_dir.resolve(), models_root.resolve()  # another process may stand in another folder
+    morning, groups = _plan(store, dataset, as_datetime(to_instant(at)), *where, config, asked, device)
     folder = morning.folder
     if (standing := folder.standing()) is not None and not standing["failed"]:
         return FleetReport(standing, (), stood=True, folder=folder.final)
@@ -130,13 +131,15 @@ def fleet(
         failed |= _carry(map_, partial(tell_group, morning, among), done, folder, TELL, track)
     summary = _publish(morning, groups, done, failed, watched)
     if not failed:
+        for name in morning.detectors:
+            folder.forget_days(watch_name(morning, name), (group.whose for group in groups))
         folder.clear()
     return FleetReport(summary, tuple(failed.values()), stood=False, folder=folder.final)
 
 
 def _plan(
-    store: Store, dataset: Dataset, t0: dt.datetime, output_dir: Path, config: ExperimentConfig, asked: FleetAsked,
-    models_root: Path, device: str,
+    store: Store, dataset: Dataset, t0: dt.datetime, output_dir: Path, models_root: Path, config: ExperimentConfig,
+    asked: FleetAsked, device: str,
 ) -> tuple[Morning, list[Group]]:  # fmt: skip
     """Return what all groups share, and the groups, once it is sure that models and detectors can be used."""
     if dataset == "ukdale":
@@ -174,7 +177,7 @@ def _plan(
     folder = MorningFolder(output_dir / "at" / f"{t0:%Y-%m-%dT%H%MZ}", key)
     morning = Morning(
         folder, store.root, dataset, t0, since, seen.interval_mins, asked.models, asked.detectors, day, models_root,
-        config, asked.horizon_steps, device, asked.assets, asked.usual,
+        config, asked.horizon_steps, device, asked.assets.resolve() if asked.assets else None, asked.usual,
     )  # fmt: skip
     read_asset_file(asked.assets)
     for name in morning.models:
@@ -215,7 +218,7 @@ def _carry(
         for result in track(map_(work, groups), f"fleet: {step}", len(groups)):
             if isinstance(result, GroupFailed):
                 failed[result.number] = result.error
-    except LoadproofError as error:  # of an engine, raised when all that could be done is done
+    except EngineError as error:  # raised when all that could be done is done
         lost = [group for group in groups if group.number not in failed and folder.done(step, group.number) is None]
         failed |= {group.number: f"{group}: {error}" for group in lost}
     return failed
@@ -226,10 +229,8 @@ def _judge(morning: Morning, name: str, done: Sequence[Group], among: str) -> di
     folder, step, config = morning.folder, f"judge {name}", morning.config
     if (standing := folder.done(step, 0)) is not None and standing["among"] == among:
         return standing
-    records = [folder.done(FORECAST, group.number) or {} for group in done]
-    kinds = next((record["kinds"][name] for record in records if name in record["kinds"]), [None])
     frames = folder.read_all(f"days/{name}", (group.number for group in done))
-    found = scores_of_frames(frames, kinds, morning.interval_mins)
+    found = scores_of_frames(frames, morning.interval_mins)
     judged = judge(found, morning.history, [morning.day], alerts_per_week=config.anomaly.alerts_per_week)
     for group in done:
         folder.write(f"judged/{name}", group.number, frame_of_judged(judged.between(group.first, group.last)))

@@ -5,13 +5,23 @@ error, so that any ``map`` can carry it; what every group needs is read once a p
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from loadproof.anomaly.day_frames import frame_of_scores, judged_of_frame
+from loadproof import __version__
+from loadproof.anomaly.day_frames import (
+    days_that_stand,
+    frame_of_scores,
+    join_days,
+    judged_of_frame,
+    with_prints,
+)
+from loadproof.anomaly.day_prints import day_prints
 from loadproof.anomaly.days import CONTEXT_DAYS
 from loadproof.anomaly.following import CleanHistory
 from loadproof.anomaly.sweep import join_scores
@@ -45,6 +55,7 @@ __all__ = [
     "saved_detector",
     "saved_model",
     "tell_group",
+    "watch_name",
 ]
 
 FORECAST: Final = "forecast"
@@ -60,6 +71,11 @@ class Group(NamedTuple):
     number: int
     first: str
     last: str
+
+    @property
+    def whose(self) -> str:
+        """A name of the two that a file can have."""
+        return hashlib.sha256(f"{self.first} {self.last}".encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
         return f"group {self.number} ({self.first} to {self.last})"
@@ -186,16 +202,39 @@ def _forecasts(morning: Morning, panel: Panel) -> tuple[dict[str, Any], dict[str
     return tables, counts
 
 
-def _days(morning: Morning, panel: Panel) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the scores of the day and of all that it is judged by, and the names of the detectors' kinds."""
-    tables, kinds, ground = {}, {}, _ground(morning, panel)
+@lru_cache(maxsize=8)
+def watch_name(morning: Morning, name: str) -> str:
+    """Name all that a detector scores by, but for the readings."""
+    store = Store(morning.processed_root)
+    weather = (store.read_summary("weather") or {}).get("sources")
+    facts = saved_detector(morning, name).facts.model_dump(mode="json", exclude={"data_sha256"})
+    folder = store.digest(morning.models_root / "detectors" / name / "config.json")
+    said = json.dumps([__version__, facts, folder, weather], sort_keys=True)
+    return f"{name}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+
+
+def _days(morning: Morning, panel: Panel, group: Group) -> dict[str, Any]:
+    """Return by detector the scores of the day and of all that it is judged by.
+
+    Days that an earlier morning scored from the same readings are not scored again.
+    """
+    found: dict[str, Any] = {}
+    if not morning.detectors:
+        return found
+    ground, first, until = _ground(morning, panel), morning.history.needed_from(morning.day), morning.day + _DAY
+    midnights = ground.days(first, until).midnights
+    prints = day_prints(ground.panel, midnights)
     for name in morning.detectors:
-        days = ground.days(morning.history.needed_from(morning.day), morning.day + _DAY)
-        parts = [part for part in days.score(saved_detector(morning, name).detector) if len(part.inputs)]
-        if parts:
-            found = join_scores(parts)
-            tables[f"days/{name}"], kinds[name] = frame_of_scores(found), list(found.scores.kinds)
-    return tables, kinds
+        kept = morning.folder.days(watch_name(morning, name), group.whose)
+        old, stand = (None, 0) if kept is None else days_that_stand(kept, prints)
+        frames = [old] if old is not None and old.height else []
+        if stand < len(prints):
+            days, detector = ground.days(first + stand * _DAY, until), saved_detector(morning, name).detector
+            if parts := [part for part in days.score(detector) if len(part.inputs)]:
+                frames.append(with_prints(frame_of_scores(join_scores(parts)), midnights, prints))
+        if frames:
+            found[name] = join_days(frames)
+    return found
 
 
 def forecast_group(morning: Morning, group: Group) -> int | GroupFailed:
@@ -205,23 +244,26 @@ def forecast_group(morning: Morning, group: Group) -> int | GroupFailed:
         if folder.done(FORECAST, group.number) is None:
             panel = _read(morning, group, morning.since)
             tables, record = _forecasts(morning, panel)
-            days, kinds = _days(morning, panel)
-            record |= {"entities": len(panel.entities), "kinds": kinds}
-            folder.keep(FORECAST, group.number, {**tables, **days}, record)
+            days = _days(morning, panel, group)
+            tables |= {f"days/{name}": frame for name, frame in days.items()}
+            record |= {"entities": len(panel.entities), "detectors": list(days)}
+            folder.keep(FORECAST, group.number, tables, record)
+            for name in days:
+                folder.keep_days(watch_name(morning, name), group.whose, f"days/{name}", group.number)
     except (LoadproofError, OSError, MemoryError) as error:
         return GroupFailed(group.number, f"{group}: {str(error) or type(error).__name__}")
     return group.number
 
 
-def _told(morning: Morning, group: Group, kinds: Mapping[str, Sequence[str | None]]) -> dict[str, Any]:
+def _told(morning: Morning, group: Group, detectors: Sequence[str]) -> dict[str, Any]:
     """Return the tables of scores and alerts of a group's day."""
     before = as_datetime(to_instant(morning.day)) - CONTEXT_DAYS * _DAY - _HOUR  # which the clocks may have changed
     days = _ground(morning, _read(morning, group, before)).days(morning.day, morning.day + _DAY)
     tables: dict[str, Any] = {}
-    for name, names in kinds.items():
+    for name in detectors:
         frame = morning.folder.read(f"judged/{name}", group.number)
         if frame is not None and frame.height:
-            judged = judged_of_frame(frame, names, morning.interval_mins)
+            judged = judged_of_frame(frame, morning.interval_mins)
             tables[f"scores/{name}"] = judged.table(name)
             tables[f"alerts/{name}"] = tell(days, judged, detector=name)
     return tables
@@ -238,9 +280,9 @@ def tell_group(morning: Morning, among: str, group: Group) -> int | GroupFailed:
     folder = morning.folder
     try:
         if (folder.done(TELL, group.number) or {}).get("among") != among:
-            kinds = (folder.done(FORECAST, group.number) or {})["kinds"]
-            tables = _told(morning, group, kinds) if kinds else {}
-            counts = {name: count_kinds(tables[f"alerts/{name}"]) for name in kinds if f"alerts/{name}" in tables}
+            detectors = (folder.done(FORECAST, group.number) or {})["detectors"]
+            tables = _told(morning, group, detectors) if detectors else {}
+            counts = {name: count_kinds(tables[f"alerts/{name}"]) for name in detectors if f"alerts/{name}" in tables}
             folder.keep(TELL, group.number, tables, {"among": among, "alerts": counts})
     except (LoadproofError, OSError, MemoryError) as error:
         return GroupFailed(group.number, f"{group}: {str(error) or type(error).__name__}")

@@ -165,6 +165,5 @@ def forecast_now(ready: Ready, inputs: Inputs, panel: Panel | None, t0: dt.datet
         min_observed=MIN_OBSERVED_MINS // panel.interval_mins, require_truth=False,
         weather=ready.surroundings.weather, place=ready.surroundings.place,
     )  # fmt: skip
-    told = calibration.apply(ready.forecaster.predict(walk.inputs), walk.inputs, walk.truth_kwh)
-    now = walk.inputs.t0 == to_instant(t0)  # (N,), by entity, as the inputs are
-    return replace(told, quantiles_kwh=told.quantiles_kwh[now], mean_kwh=told.mean_kwh[now], how=told.how[now])
+    told = ready.forecaster.predict(walk.inputs)
+    return calibration.apply(told, walk.inputs, walk.truth_kwh, told_from=to_instant(t0))  # by entity, as inputs are
