@@ -7,6 +7,7 @@ import pytest
 from tests.scenario.scenario_fixtures import DAY_KWH, ground, of_one_night, panel, series, windows
 
 from loadproof.errors import ConfigError
+from loadproof.features.notices import Notices
 from loadproof.scenario.acts import apply
 from loadproof.scenario.ground import lay_ground
 from loadproof.scenario.kinds import KINDS, Scenario, draw
@@ -159,3 +160,37 @@ def test_an_onset_before_the_context_is_refused():
     short = replace(short, inputs=replace(short.inputs, context_kwh=short.inputs.context_kwh[:, -96:]))
     with pytest.raises(ConfigError, match="look back longer"):
         apply(Scenario("HEAT_PUMP", {"mean_kw": 1}, -200, 0), short, rng=rng())
+
+
+OUTAGE = {"hours": 3, "rebound_share": 0.5, "rebound_hours": 1}
+
+
+def test_an_announced_outage_can_be_read_from_what_is_known_at_t0_and_from_nothing_else():
+    cut = of_one_night(windows())
+    cut = replace(cut, inputs=replace(cut.inputs, notices=Notices()))
+    now = apply(Scenario("OUTAGE", OUTAGE, 20, 0), cut, rng=rng())
+    np.testing.assert_array_equal(now.inputs.context_kwh, cut.inputs.context_kwh)
+    assert (now.truth_kwh[:, 20:26] == 0).all()
+    assert np.flatnonzero(now.inputs.known[0, :, -1]).tolist() == [20, 21, 22, 23, 24, 25]
+    assert not cut.inputs.known[..., -1].any()  # what was given stays as it is
+    missed, back = cut.truth_kwh[:, 20:26].sum(axis=1), (now.truth_kwh - cut.truth_kwh)[:, 26:].sum(axis=1)
+    np.testing.assert_allclose(back, 0.5 * missed, rtol=0.01)
+
+
+def test_an_outage_that_is_over_by_t0_is_no_announcement():
+    cut = of_one_night(windows())
+    told = replace(cut, inputs=replace(cut.inputs, notices=Notices()))
+    now = apply(Scenario("OUTAGE", OUTAGE, -10, 0), told, rng=rng())
+    assert now.inputs.notices == Notices()
+    np.testing.assert_array_equal(series(now), series(apply(Scenario("OUTAGE", OUTAGE, -10, 0), cut, rng=rng())))
+
+
+def test_what_begins_after_t0_and_nobody_could_know_of_is_refused():
+    cut = of_one_night(windows())
+    told = replace(cut, inputs=replace(cut.inputs, notices=Notices()))
+    for kind, parameters, some in (("OUTAGE", OUTAGE, cut), ("HEAT_PUMP", {"mean_kw": 1}, told)):
+        with pytest.raises(ConfigError, match="leaves no trace"):
+            apply(Scenario(kind, parameters, 4, 0), some, rng=rng())
+    two = windows().take(slice(0, 2))
+    with pytest.raises(ConfigError, match="one t0"):
+        apply(Scenario("OUTAGE", OUTAGE, 4, 0), replace(two, inputs=replace(two.inputs, notices=Notices())), rng=rng())

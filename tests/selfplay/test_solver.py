@@ -10,12 +10,14 @@ import pytest
 import torch
 from tests.selfplay.game_fixtures import NETWORK, split
 
+from loadproof.features.notices import Notices
 from loadproof.features.windows import Inputs
 from loadproof.models.patchtst_forecaster import PatchTSTForecaster
+from loadproof.models.training import seeded
 from loadproof.scenario.acts import apply
 from loadproof.scenario.kinds import Scenario
 from loadproof.selfplay import solver as module
-from loadproof.selfplay.solver import Pace, Solver, draw_real
+from loadproof.selfplay.solver import Pace, Solver, draw_real, joined
 
 
 def fresh(penalty_weight=0.1):
@@ -94,3 +96,24 @@ def test_the_pace_rises_in_a_tenth_and_falls_to_nearly_nothing():
     assert pace.rate(10) == pytest.approx(1.0)
     assert pace.rate(55) == pytest.approx(0.5, abs=0.01)
     assert pace.rate(100) == pytest.approx(0.01)
+
+
+def test_a_network_shown_announced_outages_learns_to_expect_less_while_they_last():
+    cut = split().train
+    told = replace(cut, inputs=replace(cut.inputs, notices=Notices()))
+    nights = [told.take(told.inputs.t0 == t0) for t0 in np.unique(told.inputs.t0)]
+    forecaster = PatchTSTForecaster(NETWORK)
+    forecaster.begin(told, rng=np.random.default_rng(0))
+    solver = Solver(forecaster, Pace(150, 2e-2, averaging=0.9))
+    outage = {"hours": 3, "rebound_share": 0.5, "rebound_hours": 1}
+    rng = np.random.default_rng(1)
+    with seeded(rng):
+        for at in range(150):
+            night = nights[at % (len(nights) - 1)]
+            struck = apply(Scenario("OUTAGE", outage, int(rng.integers(0, 42)), 0), night, rng=rng)
+            solver.learn(joined([solver.batch_of(struck), solver.batch_of(night)]))
+    solver.settle()
+    asked = nights[-1]
+    struck = apply(Scenario("OUTAGE", outage, 35, 0), asked, rng=rng)  # while homes use most
+    said = [forecaster.predict(some.inputs).quantiles_kwh[:, 35:41, 3].mean() for some in (struck, asked)]
+    assert said[0] < 0.85 * said[1]

@@ -22,6 +22,7 @@ from loadproof.features.calendar import (
     local_weekday,
     to_instant,
 )
+from loadproof.features.notices import Notices
 from loadproof.features.panel import Panel, to_us
 from loadproof.features.place import LONDON, Place
 from loadproof.features.sun import solar_elevation_deg
@@ -103,6 +104,7 @@ class Inputs(Card):
         data_lag_steps: The last so many context steps were not published yet at ``t0``.
         weather: The weather where they stand, if any; it says itself what is known of it at ``t0``.
         place: Where they stand.
+        notices: Interruptions announced to them; None where nobody would say so.
     """
 
     context_kwh: NDArray[np.float32]
@@ -113,6 +115,7 @@ class Inputs(Card):
     data_lag_steps: int = 0
     weather: Weather | None = None
     place: Place = LONDON
+    notices: Notices | None = None
 
     def __len__(self) -> int:
         return len(self.t0)
@@ -137,8 +140,12 @@ class Inputs(Card):
 
     @property
     def known_names(self) -> tuple[str, ...]:
-        """The features F of ``past`` and ``known``, in order: the calendar, then the weather."""
-        return KNOWN_NAMES + (self.weather.names if self.weather else ())
+        """The features F of ``past`` and ``known``, in order: the calendar, the weather, what was announced."""
+        return KNOWN_NAMES + tuple(name for one in self._around() for name in one.names)
+
+    def _around(self) -> tuple[Weather | Notices, ...]:
+        """Return what tells of more than the calendar, in order."""
+        return tuple(one for one in (self.weather, self.notices) if one is not None)
 
     @property
     def past(self) -> NDArray[np.float32]:
@@ -161,13 +168,13 @@ class Inputs(Card):
         ts = _grid(origins, np.arange(-self.context_kwh.shape[1], 0), self.interval_mins)  # (O, C)
         once, at = np.unique(ts, return_inverse=True)  # (T,), (O, C): contexts of neighbouring origins overlap
         calendar = _calendar(once[:, None], self.interval_mins, self.place)  # (T, 1, F)
-        features = np.concatenate([calendar, self.weather.past(once[:, None])], axis=-1) if self.weather else calendar
+        features = np.concatenate([calendar, *(one.past(once[:, None]) for one in self._around())], axis=-1)
         return np.asarray(features[at.reshape(ts.shape), 0])  # (O, C, F)
 
     def _known_of(self, origins: Instants) -> NDArray[np.float32]:
         ts = _grid(origins, np.arange(self.horizon_steps), self.interval_mins)  # (O, H)
         calendar = _calendar(ts, self.interval_mins, self.place)
-        return np.concatenate([calendar, self.weather.ahead(origins, ts)], axis=-1) if self.weather else calendar
+        return np.concatenate([calendar, *(one.ahead(origins, ts) for one in self._around())], axis=-1)
 
     def take(self, index: Index) -> "Inputs":
         """Return the windows that ``index`` (positions, mask ``(N,)`` or slice) picks, in its order."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from loadproof.errors import ConfigError
 from loadproof.features.calendar import Instants, to_local
+from loadproof.features.notices import Notice, Notices
 from loadproof.features.weather import HEATING_BASE_DEGC, Weather
 from loadproof.features.windows import Inputs, Windows
 from loadproof.scenario.ground import Ground
@@ -22,6 +23,8 @@ _HALF_HOUR: Final = np.timedelta64(30, "m")
 _PEAK: Final = (32, 40)  # 16:00 to 20:00
 _RAMP_STEPS: Final = 24
 """A front takes half a day to pass."""
+_NOTICE: Final = np.timedelta64(2, "D")
+"""Guaranteed Standards: of a planned interruption, homes are told two days before."""
 _LEAST_OBSERVED: Final = 48
 """A context keeps a day of readings, whatever goes missing."""
 
@@ -200,6 +203,28 @@ ACTS: Final[dict[Kind, _Act]] = {
 }
 
 
+def _require_trace(scenario: Scenario, inputs: Inputs) -> None:
+    """Refuse an onset after which nobody could know of the scenario at ``t0``."""
+    if scenario.onset_steps < 0:
+        return
+    forecast = scenario.kind == "COLD_SNAP" and inputs.weather is not None and inputs.weather.arm != "observed"
+    if not forecast and not (scenario.kind == "OUTAGE" and inputs.notices is not None):
+        raise ConfigError(
+            f"{scenario.kind} at {scenario.onset_steps} steps from t0 leaves no trace that a solver could read; let it "
+            "begin before t0, or give the windows notices (an outage) or a weather forecast (a cold snap)"
+        )
+
+
+def _announced(scene: _Scene, notices: Notices) -> Notices:
+    """Return the notices and that of the outage, at the one origin of the windows."""
+    t0 = scene.inputs.t0
+    if len(np.unique(t0)) > 1:
+        raise ConfigError("an announced outage strikes all homes at once; apply it to windows of one t0")
+    start = t0[0] + scene.scenario.onset_steps * _HALF_HOUR
+    end = start + round(scene.of("hours") * 2) * _HALF_HOUR
+    return notices.and_also(Notice(start - _NOTICE, start, end))
+
+
 def _local(t0: Instants, steps: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the local half hours since 1970 of each step, ``(N, S)``."""
     return to_local(t0[:, None] + steps * _HALF_HOUR).astype(np.int64) // 1_800_000_000
@@ -209,16 +234,19 @@ def apply(scenario: Scenario, windows: Windows, *, rng: np.random.Generator, gro
     """Return the windows as they would be had it happened; those given are left as they are.
 
     From the onset on, context and truth change alike, and the weather with them in a cold snap; before it nothing
-    does. A half hour that was missing stays missing, and what goes missing is missing in the context alone.
+    does. An onset at ``t0`` or later is of a cold snap that the forecast tells of, or of an outage that is announced
+    two days before, to windows that have notices; any other would leave no trace that a solver could read. A half
+    hour that was missing stays missing, and what goes missing is missing in the context alone.
 
     Args:
         scenario: What happens.
-        windows: Half-hourly windows; of one ``t0`` for a cold snap, if they know weather.
+        windows: Half-hourly windows; of one ``t0`` for a cold snap, if they know weather, and for an announced outage.
         rng: Of what differs between windows: donors, and how late a car comes.
         ground: What may be borrowed; grounded kinds and the cold snap need one.
 
     Raises:
-        ConfigError: When the windows are not half-hourly, a ground lacks, or it has nothing to lend.
+        ConfigError: When the windows are not half-hourly, a ground lacks, it has nothing to lend, or the onset leaves
+            no trace.
     """
     inputs = windows.inputs
     if inputs.interval_mins != 30:
@@ -226,13 +254,14 @@ def apply(scenario: Scenario, windows: Windows, *, rng: np.random.Generator, gro
     c = inputs.context_kwh.shape[1]
     if not len(windows) or (scenario.onset_steps < -c and scenario.kind != "REAL_GAPS"):
         raise ConfigError(f"an onset at {scenario.onset_steps} leaves nothing before it in {c} steps; look back longer")
+    _require_trace(scenario, inputs)
     kwh = np.concatenate([inputs.context_kwh, windows.truth_kwh], axis=1)  # (N, S)
     steps = np.arange(-c, inputs.horizon_steps)
     scene = _Scene(scenario, kwh, steps, _local(inputs.t0, steps), inputs, ground, rng)
     changed = np.where(scene.on & ~np.isnan(kwh), ACTS[scenario.kind](scene), kwh)  # (N, S)
-    weather = inputs.weather
-    if scenario.kind == "COLD_SNAP" and weather:
-        weather = _colder(scene, weather)
-    return replace(
-        windows, inputs=replace(inputs, context_kwh=changed[:, :c], weather=weather), truth_kwh=changed[:, c:]
-    )
+    told = replace(inputs, context_kwh=changed[:, :c])
+    if scenario.kind == "COLD_SNAP" and inputs.weather:
+        told = replace(told, weather=_colder(scene, inputs.weather))
+    if scenario.onset_steps >= 0 and inputs.notices is not None:
+        told = replace(told, notices=_announced(scene, inputs.notices))
+    return replace(windows, inputs=told, truth_kwh=changed[:, c:])
