@@ -1,6 +1,7 @@
-"""Draw ten scenarios of a played job, docs/figures/selfplay_scenarios.png.
+"""Draw ten scenarios of one or more played jobs, as many of each, docs/figures/selfplay_scenarios.png.
 
-    python docs/make_selfplay_pictures.py data/derived/selfplay/work/small/<...>/full-seed101.pictures.parquet
+    cd data/derived/selfplay/work/small/held_2013-10-01/B
+    python .../docs/make_selfplay_pictures.py occupancy/full-seed101.pictures.parquet new_load/full-seed101...
 
 They show readings of single homes, which are not kept in the repository: they are drawn where the study ran.
 """
@@ -13,6 +14,7 @@ import polars as pl
 
 from loadproof.records import read_record
 
+SHOWN = 10
 PICTURE = Path(__file__).with_name("figures") / "selfplay_scenarios.png"
 
 
@@ -45,5 +47,9 @@ def picture(rows: pl.DataFrame) -> alt.VConcatChart:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pictures", type=Path)
-    picture(read_record(parser.parse_args().pictures).frame).save(PICTURE, scale_factor=1.5)
+    parser.add_argument("pictures", type=Path, nargs="+")
+    paths = parser.parse_args().pictures
+    each = SHOWN // len(paths)
+    parts = [read_record(path).frame.filter(pl.col("picture") <= each) for path in paths]
+    shown = [part.with_columns(pl.col("picture") + at * each) for at, part in enumerate(parts)]
+    picture(pl.concat(shown)).save(PICTURE, scale_factor=1.5)

@@ -32,7 +32,7 @@ def test_a_page_is_made_from_the_kept_figures(make, name):
 
 @pytest.mark.parametrize("budget", ["pilot", "small"])
 def test_the_records_are_of_one_study_on_real_homes(make, budget):
-    facts = [read_facts(path) for path in find_records(make.RECORDS / budget)]
+    facts = [read_facts(path) for path in find_records(make.RESULTS / "records" / "selfplay" / budget)]
     assert facts
     assert len({(said["study_sha256"], said["data_sha256"], said["study_seed"]) for said in facts}) == 1
     assert {said["mode"] for said in facts} == {"files"}
@@ -40,15 +40,15 @@ def test_the_records_are_of_one_study_on_real_homes(make, budget):
 
 def test_the_pages_count_the_records_that_there_are(make):
     pilot, study = kept(make, "selfplay_pilot"), kept(make, "selfplay")
-    assert pilot["study"]["records"] == len(find_records(make.RECORDS / "pilot")) == 38
+    assert pilot["study"]["records"] == len(find_records(make.RESULTS / "records" / "selfplay" / "pilot")) == 38
     assert sum(study[stage]["played"] for stage in ("confirmation", "screen")) == len(
-        find_records(make.RECORDS / "small")
+        find_records(make.RESULTS / "records" / "selfplay" / "small")
     )
     assert len(study["confirmation"]["seeds"]) <= study["confirmation"]["planned_seeds"] == 8
 
 
 def test_the_pilot_has_seen_one_quarter_and_says_that_it_confirms_nothing(make):
-    facts = [read_facts(path) for path in find_records(make.RECORDS / "pilot")]
+    facts = [read_facts(path) for path in find_records(make.RESULTS / "records" / "selfplay" / "pilot")]
     assert {(said["fold"], said["half"]) for said in facts} == {("held_2013-01-01", "A")}
     assert "decides no hypothesis" in (make.RESULTS / "selfplay_pilot.md").read_text()
 
@@ -65,12 +65,18 @@ def test_nothing_counts_for_the_confirmation_but_whole_seeds_of_its_own(make):
 
 def test_the_rule_of_success_is_the_protocols(make):
     def found(uniform, real, clean):
-        said = {"value": 0.0, "low": -1.0}
-        against_real = {"primary": said | {"high": real}, "clean": said | {"high": clean}}
-        return {"pairs": {"full:uniform": {"primary": said | {"high": uniform}}, "full:real": against_real}}
+        against_real = {"primary": real, "clean": {"low": -1.0, "high": clean}}
+        return {"pairs": {"full:uniform": {"primary": uniform}, "full:real": against_real}}
 
-    assert "does not" not in make.reached(found(-0.001, -0.001, 0.0099))
-    assert "no gain against `uniform`.**" in make.reached(found(0.001, -0.001, 0.0099))
-    assert "no gain against `uniform` and `real`" in make.reached(found(0.001, 0.001, 0.0099))
-    assert "a loss on clean days" in make.reached(found(-0.001, -0.001, 0.0101))
-    assert "nothing is decided" in make.reached(found(None, None, None))
+    better, level, worse = (
+        {"low": low, "high": high} for low, high in ((-0.02, -0.001), (-0.01, 0.001), (0.001, 0.02))
+    )
+    assert "succeeds" in make.reached(found(better, better, 0.0099))
+    assert "no gain against `uniform` can be told from none.**" in make.reached(found(level, better, 0.0099))
+    assert "it is worse than `uniform` and `real`.**" in make.reached(found(worse, worse, 0.0099))
+    mixed = make.reached(found(level, worse, 0.0101))
+    assert "worse than `real`, and no gain against `uniform`" in mixed
+    assert "clean days may lose more than the margin.**" in mixed
+    assert "does not succeed: clean days" in make.reached(found(better, better, 0.0101))
+    none = {"low": None, "high": None}
+    assert "nothing is decided" in make.reached(found(none, none, None))
