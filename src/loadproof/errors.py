@@ -1,6 +1,9 @@
 """The errors that a user can mend. Each message says what, where, and ends with the mend."""
 
-__all__ = ["ConfigError", "EngineError", "LoadproofError", "NotFittedError", "RanksError", "SchemaError", "SourceError"]
+from pathlib import Path
+
+__all__ = ["ConfigError", "EngineError", "LoadproofError", "NotFittedError", "RanksError", "SchemaError", "SourceError",
+           "not_shared"]  # fmt: skip
 
 
 class LoadproofError(Exception):
@@ -29,3 +32,11 @@ class NotFittedError(LoadproofError):
 
 class RanksError(LoadproofError):
     """Processes that train together do not agree, or one of them is gone."""
+
+
+def not_shared(folder: Path, what: str) -> str:
+    """Say that a worker did its task, and nothing of it is here."""
+    return (
+        f"{folder}: {what} was done elsewhere, by a worker that does not share this folder; mount the same folder at "
+        "the same path on every machine"
+    )

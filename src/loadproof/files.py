@@ -11,7 +11,16 @@ from typing import Any, Final
 
 import polars as pl
 
-__all__ = ["ROWS_PER_GROUP", "as_json", "naming", "write_atomically", "write_parquet", "write_text", "write_together"]
+__all__ = [
+    "ROWS_PER_GROUP",
+    "as_json",
+    "naming",
+    "sink_parquet",
+    "write_atomically",
+    "write_parquet",
+    "write_text",
+    "write_together",
+]
 
 ROWS_PER_GROUP: Final = 131_072
 """Small enough that one feeder's month touches one or two row groups of many; explicit, for identical bytes."""
@@ -69,6 +78,12 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     """Write a frame in its order, with statistics; the same frame gives the same bytes."""
     frame.rechunk().write_parquet(path, compression="zstd", compression_level=1, statistics=True,
                                   row_group_size=ROWS_PER_GROUP)  # fmt: skip
+
+
+def sink_parquet(frame: pl.LazyFrame, path: Path) -> None:
+    """Write a lazy frame in its order, a little at a time, with statistics."""
+    frame.sink_parquet(path, compression="zstd", compression_level=1, statistics=True, row_group_size=ROWS_PER_GROUP,
+                       maintain_order=True)  # fmt: skip
 
 
 def as_json(facts: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from loadproof.errors import SchemaError
 from loadproof.forecaster import ModelState
 from loadproof.schema import LEVELS, Dataset
 
-__all__ = ["ModelFacts", "StoredModel", "read_facts", "read_model", "require_match", "write_model"]
+__all__ = ["ModelFacts", "StoredModel", "digest_model", "read_facts", "read_model", "require_match", "write_model"]
 
 CONFIG: Final = "config.json"
 MAX_CONFIG_BYTES: Final = 16_000_000
@@ -116,6 +116,12 @@ def _swap(folder: Path) -> None:
 def _whole(folder: Path) -> Path:
     """Return where the model lies: in place, or beside where a killed writer left it whole."""
     return folder if folder.is_dir() or not _place(folder, "new").is_dir() else _place(folder, "new")
+
+
+def digest_model(folder: Path) -> str:
+    """Return what changes when anything of a model does; empty where there is none."""
+    path = _whole(folder) / CONFIG  # which names the SHA-256 of every other file
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def write_model(folder: Path, stored: StoredModel) -> None:

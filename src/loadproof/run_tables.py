@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 import polars as pl
 
-from loadproof.errors import SchemaError
-from loadproof.files import as_json, write_atomically, write_parquet, write_text, write_together
+from loadproof.errors import EngineError, SchemaError, not_shared
+from loadproof.files import as_json, sink_parquet, write_atomically, write_parquet, write_text, write_together
 from loadproof.schema import ALERTS, FORECASTS, METRICS, RISK, RISK_STEPS, SCORES
 
 __all__ = ["RunTables", "WatchTable", "WithFacts", "require"]
@@ -102,6 +102,19 @@ class RunTables:
         """Write one model's forecast table, whole or not at all."""
         require(forecasts, FORECASTS, "a forecast table")
         write_atomically(path, lambda beside: write_parquet(forecasts, beside))
+
+    def join_forecasts(self, path: Path, parts: Sequence[Path]) -> None:
+        """Make one forecast table of several, in their order, a little at a time.
+
+        Raises:
+            EngineError: If one is not here: a worker wrote it to a folder of its own.
+        """
+        if lost := [part for part in parts if not part.is_file()]:
+            raise EngineError(not_shared(lost[0].parent, lost[0].name))
+        if len(parts) == 1:
+            parts[0].replace(path)
+        else:
+            write_atomically(path, partial(sink_parquet, pl.scan_parquet(list(parts), glob=False)))
 
     def clear_run(self, folder: Path) -> int:
         """Remove the tables that a run left in a folder, and nothing else; return how many there were."""

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import polars as pl
 
-from loadproof.errors import EngineError
+from loadproof.errors import EngineError, not_shared
 from loadproof.files import write_atomically, write_parquet
 from loadproof.merging import MergedMonth, MonthJob, merge_by_threads, read_month
 from loadproof.parts import Batch, Map, Part, SampleCount
@@ -151,7 +151,7 @@ class Stage:
         """
         for part in parts:
             if not self._mark(part).is_file():
-                raise EngineError(_not_shared(self.folder, part.name))
+                raise EngineError(not_shared(self.folder, part.name))
 
     def build(
         self, parts: Sequence[StagedPart], kept: Kept, raw_lines: RawLines, track: TrackMonths, map_: Map
@@ -219,7 +219,7 @@ class Stage:
         for month in months:
             folder = self._built_month(month.month)
             if month.rows and not folder.is_dir():
-                raise EngineError(_not_shared(folder, month.month))
+                raise EngineError(not_shared(folder, month.month))
 
     def commit(self, built: Built, summary: Mapping[str, Any]) -> None:
         """Swap the built months in for the dataset's old ones, then the rows set aside and the summary."""
@@ -280,13 +280,6 @@ class Stage:
             shutil.rmtree(grave)
         grave.parent.mkdir(parents=True, exist_ok=True)
         path.rename(grave)
-
-
-def _not_shared(folder: Path, what: str) -> str:
-    return (
-        f"{folder}: {what} was done elsewhere, by a worker that does not share this folder; mount the same folder at "
-        "the same path on every machine"
-    )
 
 
 def _remove(folder: Path) -> None:

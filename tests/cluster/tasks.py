@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+from loadproof.ingestion.lcl import LCLIngestor
+
 
 def double(number):
     return 2 * number, os.getpid()
@@ -16,31 +18,65 @@ def fail_at(bad, number):
     return number
 
 
-def fail_once(folder, number):
-    mark = Path(folder) / str(number)
-    if not mark.exists():
-        mark.touch()
+def _first_time(folder, item):
+    """Whether a task has not been begun before, by whichever worker."""
+    try:
+        (Path(folder) / str(item).replace("/", "_")).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def die_after(function, folder, victim, item):
+    """Do the work, and at one item's first time die before telling of it."""
+    done = function(item)
+    if str(item) == victim and _first_time(folder, item):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done
+
+
+def fail(function, victim, item):
+    """Do the work, but for one item, which always fails."""
+    if str(item) == victim:
+        raise RuntimeError("as it was told to")
+    return function(item)
+
+
+def raise_once(folder, number):
+    if _first_time(folder, number):
         raise OSError(f"{number} for the first time")
     return number
 
 
-def die_once(folder, number):
-    mark = Path(folder) / str(number)
-    if number == 5 and not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
-
-
-def die(number):
+def kill_itself(number):
     if number == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
 
 
 def eat(number):
-    if number == 2:
-        held = [bytearray(os.urandom(1 << 20)) * 20 for _ in range(200)]
-        time.sleep(30)
-        return len(held)
+    """Take memory without end at one number, at a pace that a look every 100 ms can follow."""
+    held = []
+    while number == 2:
+        held.append(b"x" * 20_000_000)
+        time.sleep(0.01)
     return number
+
+
+def wait_a_little(number):
+    time.sleep(0.2)
+    return number
+
+
+class DyingLCL(LCLIngestor):
+    """An ingestor whose process dies once in the middle of a part, with half of it written."""
+
+    def __init__(self, root, marks, victim):
+        super().__init__(root, block_bytes=1 << 15)
+        self.marks, self.victim = marks, victim
+
+    def read(self, part):
+        for number, batch in enumerate(super().read(part)):
+            if number and part.name == self.victim and _first_time(self.marks, part):
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield batch

@@ -4,6 +4,7 @@ from functools import partial
 import pytest
 from tests.cluster import tasks
 
+from loadproof.cluster import dask_map
 from loadproof.cluster.engine import engine
 from loadproof.errors import EngineError
 
@@ -36,3 +37,39 @@ def test_two_failed_tasks_of_20_are_named_when_the_18_others_are_done(map_):
             done.append(result)
     assert done == [number for number in range(20) if number not in (3, 7)]
     assert str(told.value).endswith("run the same command again, it goes on from here")
+
+
+def test_a_task_that_raises_once_is_tried_again(map_, tmp_path):
+    assert list(map_(partial(tasks.raise_once, str(tmp_path)), range(3))) == [0, 1, 2]
+
+
+def test_a_task_that_kills_its_worker_is_named_after_3_of_them_and_the_others_are_done(map_):
+    done = []
+    with pytest.raises(EngineError, match=r"^3: 3 workers died of it, the last at tls://127.* \(all others are done\)"):
+        for result in map_(tasks.kill_itself, range(6)):
+            done.append(result)
+    assert done == [0, 1, 2, 4, 5]
+
+
+def test_results_are_few_on_their_way_however_many_items_there_are(map_):
+    taken = []
+
+    def items():
+        for number in range(200):
+            taken.append(number)
+            yield number
+
+    results = map_(tasks.double, items())
+    assert taken == []  # nothing begins before somebody wants it
+    next(iter(results))
+    assert len(taken) == 64
+    results.close()
+
+
+def test_an_engine_that_is_not_there_says_what_to_start(monkeypatch):
+    monkeypatch.setattr(dask_map, "PATIENCE_S", 1)
+    with (
+        pytest.raises(EngineError, match=r"tcp://127.0.0.1:9: .*; start the scheduler there"),
+        engine("dask", address="tcp://127.0.0.1:9"),
+    ):
+        pass

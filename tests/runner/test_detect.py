@@ -8,6 +8,7 @@ import pytest
 from filelock import FileLock
 from tests.runner.made_stores import make_house, make_store
 
+from loadproof.anomaly.sweep import Sweep
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.runner.detect import detect, detect_day
@@ -188,3 +189,16 @@ def test_the_report_tells_of_the_alerts_of_the_readings_as_they_stand_and_of_no_
     other = make_store(tmp_path / "other", homes=4, days=110, seed=1)
     page = report(other, "lcl", done.paths[1].parent.parent, tmp_path / "page.html").read_text()
     assert "No alerts were given to this page" in page
+
+
+def test_homes_scored_by_tasks_that_read_for_themselves_get_the_tables_of_one_process(
+    store, ran, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Sweep, "_homes_a_chunk", lambda self: 3)
+    asked = {"config": CONFIG, "models_root": tmp_path / "models", "map_": map}
+    spread = detect(store, "lcl", "sub_pca", tmp_path / "out", **asked)
+    assert [path.read_bytes() for path in spread.paths] == [path.read_bytes() for path in ran[1].paths]
+    day = dt.date(2013, 4, 8)  # in the gap of the third home
+    alone = detect_day(store, "lcl", "sub_pca", day, tmp_path / "out", **asked)
+    here = detect_day(store, "lcl", "sub_pca", day, tmp_path / "here", **{**asked, "map_": None})
+    assert [path.read_bytes() for path in alone.paths] == [path.read_bytes() for path in here.paths]

@@ -123,3 +123,14 @@ def test_ten_minute_readings_need_144_for_a_day(tmp_path):
     )
     with pytest.raises((ConfigError, SchemaError), match=r"has 100 published .* needs 144"):
         ask(store, tmp_path, at=dt.date(2013, 2, 2), entities=["lcl:MAC000001"])
+
+
+def test_4_homes_in_groups_of_2_come_to_the_rows_of_one_group_and_leave_no_parts(store, tmp_path):
+    one = ask(store, tmp_path / "one")
+    two = predict(
+        store, "lcl", "persistence_ensemble", DAY, tmp_path / "two", config=ExperimentConfig(), horizon_steps=48,
+        models_root=tmp_path / "models", homes_a_task=2,
+    )  # fmt: skip
+    assert pl.read_parquet(two.path).equals(pl.read_parquet(one.path))
+    assert (two.outlooks, two.left_out) == (one.outlooks, one.left_out)
+    assert list(two.path.parent.iterdir()) == [two.path]

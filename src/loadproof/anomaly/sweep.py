@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from loadproof.features.place import LONDON, Place
 from loadproof.features.weather import Weather
 from loadproof.features.windows import Inputs, Windows
 
-__all__ = ["DayScores", "Sweep", "join_scores", "without_context"]
+__all__ = ["DayScores", "Sweep", "join_scores", "score_windows", "without_context"]
 
 T = TypeVar("T")
 
@@ -62,6 +63,11 @@ def join_scores(parts: Iterable[DayScores]) -> DayScores:
 def without_context(inputs: Inputs) -> Inputs:
     """Return the inputs without their context, which weighs most."""
     return replace(inputs, context_kwh=inputs.context_kwh[:, :0].copy())
+
+
+def score_windows(detector: Detector, windows: Windows) -> DayScores:
+    """Return the scores of some windows, without their context."""
+    return DayScores(without_context(windows.inputs), detector.score(windows))
 
 
 class Sweep:
@@ -105,6 +111,15 @@ class Sweep:
         steps_a_day = 24 * 60 // self.panel.interval_mins
         return max(_CHUNK_VALUES // max(len(self.midnights) * (CONTEXT_DAYS + 1) * steps_a_day, 1), 1)
 
+    @property
+    def lots(self) -> list[tuple[str, ...]]:
+        """The names of each chunk's homes."""
+        return [tuple(self.panel.entities[homes].tolist()) for homes in self._slices()]
+
+    def _slices(self) -> list[slice]:
+        size = self._homes_a_chunk()
+        return [slice(first, first + size) for first in range(0, len(self.panel.entities), size)]
+
     def _cut(self, homes: slice) -> Windows:
         panel = self.panel
         part = Panel(panel.entities[homes], panel.start, panel.interval_mins, panel.energy_kwh[homes])
@@ -112,8 +127,7 @@ class Sweep:
 
     def work(self, ask: Callable[[Windows], T]) -> Iterator[T]:
         """Yield what ``ask`` makes of each chunk of homes, in their order."""
-        size = self._homes_a_chunk()
-        slices = [slice(first, first + size) for first in range(0, len(self.panel.entities), size)]
+        slices = self._slices()
         if self.threads == 1:
             yield from (ask(self._cut(homes)) for homes in slices)
             return
@@ -122,4 +136,4 @@ class Sweep:
 
     def score(self, detector: Detector) -> Iterator[DayScores]:
         """Yield the scores of each chunk of homes; :func:`join_scores` makes one of them."""
-        return self.work(lambda windows: DayScores(without_context(windows.inputs), detector.score(windows)))
+        return self.work(partial(score_windows, detector))

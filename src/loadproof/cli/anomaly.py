@@ -14,13 +14,16 @@ from loadproof.cli.options import (
     ConfigOption,
     DatasetOption,
     DeviceOption,
+    EngineOption,
     ModelsRoot,
     OutputDir,
     ProcessedRootOption,
     SeedOption,
     UseSamples,
+    WorkersOption,
     choose_device,
     choose_tracker,
+    open_engine,
 )
 from loadproof.cli.show import bar, show_detection
 from loadproof.config import ExperimentConfig, build_section
@@ -79,6 +82,8 @@ def anomaly_command(
     output_dir: OutputDir = DERIVED_ROOT,
     use_samples: UseSamples = None,
     seed: SeedOption = None,
+    engine: EngineOption = None,
+    workers: WorkersOption = 2,
 ) -> None:
     """Find what is odd in the test block (or one day, with --at), and write scores and alerts.
 
@@ -95,9 +100,11 @@ def anomaly_command(
     from loadproof.runner.detect import detect, detect_day  # brings the detectors, which no other command needs
 
     watch = partial(detect, anew=anew, tracker=choose_tracker(knobs)) if day is None else partial(detect_day, day=day)
-    for name in names:
-        done = watch(
-            store, dataset, name, output_dir=output_dir, config=knobs, models_root=models_root, entities=entity or (),
-            device=chosen, track=bar,
-        )  # fmt: skip
-        show_detection(done)
+    with open_engine(engine, workers) as map_:
+        spread = None if map_ is map else map_  # in this process, threads share what is in memory
+        for name in names:
+            done = watch(
+                store, dataset, name, output_dir=output_dir, config=knobs, models_root=models_root,
+                entities=entity or (), device=chosen, map_=spread, track=bar,
+            )  # fmt: skip
+            show_detection(done)

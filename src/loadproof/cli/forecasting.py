@@ -14,19 +14,23 @@ from loadproof.cli.options import (
     ConfigOption,
     DatasetOption,
     DeviceOption,
+    EngineOption,
     ModelsRoot,
     OutputDir,
     ProcessedRootOption,
     SeedOption,
     UseSamples,
+    WorkersOption,
     choose_device,
     choose_tracker,
+    open_engine,
     sample_mode,
 )
 from loadproof.cli.ranks import joined_ranks
 from loadproof.cli.show import bar, console, show_board, show_metrics, show_outlooks, show_readings, show_training
 from loadproof.config import ExperimentConfig, build_section, read_config
 from loadproof.errors import ConfigError
+from loadproof.parts import Map
 from loadproof.runner.forecasters import AT_ONCE, FORECASTERS
 from loadproof.schema import FIRST_TS_UTC, LAST_TS_UTC, Dataset
 from loadproof.store import Store
@@ -138,7 +142,7 @@ def train_command(
 
 def _say_once(
     store: Store, dataset: Dataset, models: Sequence[str], moment: dt.date | dt.datetime, output_dir: Path, *,
-    knobs: ExperimentConfig, models_root: Path, entities: Sequence[str], device: str,
+    knobs: ExperimentConfig, models_root: Path, entities: Sequence[str], device: str, map_: Map,
 ) -> None:  # fmt: skip
     """Forecast from one instant, and show it."""
     from loadproof.runner.predict import predict
@@ -146,7 +150,7 @@ def _say_once(
     for name in models:
         said = predict(
             store, dataset, name, moment, output_dir, config=knobs, horizon_steps=knobs.forecast.horizon_steps,
-            models_root=models_root, entities=entities, device=device,
+            models_root=models_root, entities=entities, device=device, map_=map_, track=bar,
         )  # fmt: skip
         show_outlooks(said)
 
@@ -191,6 +195,8 @@ def forecast_command(
     output_dir: OutputDir = DERIVED_ROOT,
     use_samples: UseSamples = None,
     seed: SeedOption = None,
+    engine: EngineOption = None,
+    workers: WorkersOption = 2,
 ) -> None:
     """Forecast once with --at; without it, from each UK midnight of the test block, and judge the forecasts.
 
@@ -208,10 +214,11 @@ def forecast_command(
     if moment is None:
         _say_and_judge(store, dataset, models, output_dir, knobs=knobs, models_root=models_root, device=chosen)
         return
-    _say_once(
-        store, dataset, models, moment, output_dir, knobs=knobs, models_root=models_root, entities=entity or (),
-        device=chosen,
-    )  # fmt: skip
+    with open_engine(engine, workers) as map_:
+        _say_once(
+            store, dataset, models, moment, output_dir, knobs=knobs, models_root=models_root, entities=entity or (),
+            device=chosen, map_=map_,
+        )  # fmt: skip
 
 
 def backtest_command(

@@ -12,7 +12,9 @@ from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError
 from loadproof.features.calendar import to_instant
 from loadproof.features.selection import as_datetime, read_panel
+from loadproof.parts import Map
 from loadproof.runner.alerts import cut_alerts
+from loadproof.runner.detect_group import Span, Spread
 from loadproof.runner.detector_folder import How, read_detector
 from loadproof.runner.detectors import detector_of
 from loadproof.runner.ground import clean_history
@@ -82,7 +84,7 @@ def _tell(store: Store, who: Watcher, scored: Scored, output_dir: Path) -> Detec
 def detect(
     store: Store, dataset: Dataset, name: str, output_dir: Path, *, config: ExperimentConfig, models_root: Path,
     entities: Sequence[str] = (), device: str = "cpu", anew: bool = False, tracker: Tracker = NO_TRACKER,
-    track: Track = no_track,
+    map_: Map | None = None, track: Track = no_track,
 ) -> Detection:  # fmt: skip
     """Score every day of the test block, and write the scores and the alerts.
 
@@ -100,6 +102,7 @@ def detect(
         device: ``cpu`` or ``cuda``.
         anew: Fit again, whatever stands there.
         tracker: What records it.
+        map_: Carries chunks of homes, which each task reads for itself; None scores them here, by threads.
         track: What shows progress.
 
     Raises:
@@ -108,7 +111,8 @@ def detect(
     """
     detector_of(name)
     _require_entities(store, dataset, entities)
-    who = watcher(store, dataset, name, config, models_root)
+    spread = None if map_ is None else Spread(map_, store, dataset, device)
+    who = watcher(store, dataset, name, config, models_root, spread=spread)
     with who.recorded(tracker) as run:
         scored = score_block(who, device=device, anew=anew, track=track, entities=entities)
         told = _tell(store, who, scored, output_dir)
@@ -121,7 +125,8 @@ def detect(
 
 def detect_day(
     store: Store, dataset: Dataset, name: str, day: dt.date, output_dir: Path, *, config: ExperimentConfig,
-    models_root: Path, entities: Sequence[str] = (), device: str = "cpu", track: Track = no_track,
+    models_root: Path, entities: Sequence[str] = (), device: str = "cpu", map_: Map | None = None,
+    track: Track = no_track,
 ) -> Detection:  # fmt: skip
     """Score one UK day by a detector that was fitted before, and write its scores and alerts.
 
@@ -137,6 +142,7 @@ def detect_day(
         models_root: Where detectors are kept, below ``detectors/``.
         entities: Whom to tell of; none for all.
         device: ``cpu`` or ``cuda``.
+        map_: As of :func:`detect`.
         track: What shows progress.
 
     Raises:
@@ -150,7 +156,8 @@ def detect_day(
     panel = read_panel(store.scan_readings(dataset), since=since, until=until)
     if panel is None or panel.end <= to_instant(day):
         raise ConfigError(f"{store.root}: holds no reading of {day}; ingest it first, or name another day with --at")
-    who = watcher(store, dataset, name, config, models_root, panel=panel)
+    spread = None if map_ is None else Spread(map_, store, dataset, device, Span(since, until))
+    who = watcher(store, dataset, name, config, models_root, panel=panel, spread=spread)
     ready = read_detector(who.folder, who.facts, who.ground.config, device)
     found = who.scores(who.ground.days(first, day + _DAY), ready, track)
     scored = judge_days(who, found, ready.how, (day, day + _DAY), entities)

@@ -20,7 +20,8 @@ from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
 
-__all__ = ["Ready", "detector_facts", "fit_detector", "read_detector", "standing_detector"]
+__all__ = ["Ready", "detector_facts", "fit_detector", "read_detector", "restored_detector",
+           "standing_detector"]  # fmt: skip
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,11 @@ def _restored(stored: StoredModel, config: ExperimentConfig, device: str) -> Rea
     detector = detector_of(stored.facts.model)(config, device)
     detector.restore(stored.state)
     return Ready(detector, stored.facts, "kept")
+
+
+def restored_detector(folder: Path, config: ExperimentConfig, device: str) -> Detector:
+    """Return the detector in a folder, whose facts somebody has looked at."""
+    return _restored(read_model(folder), config, device).detector
 
 
 def read_detector(folder: Path, wanted: ModelFacts, config: ExperimentConfig, device: str) -> Ready:

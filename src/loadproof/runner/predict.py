@@ -2,31 +2,33 @@
 
 import datetime as dt
 import logging
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError
-from loadproof.evaluation.outlook import Outlook, outlooks
+from loadproof.evaluation.outlook import Outlook
 from loadproof.features.calendar import Moment, local_midnights, to_instant
 from loadproof.features.selection import as_datetime, read_panel, read_span
-from loadproof.features.windows import Inputs, cut_windows, split_by_time
-from loadproof.forecaster import Forecast, forecast_table
+from loadproof.features.windows import cut_windows, split_by_time
+from loadproof.parts import Map
 from loadproof.runner.blocks import read_surroundings
 from loadproof.runner.forecasters import AT_ONCE, builder_of
-from loadproof.runner.saved_forecast import (
-    MIN_OBSERVED_MINS,
-    Ready,
-    cut_now,
-    followed_from,
-    forecast_now,
-    looks_back,
-    read_saved,
-    require_features,
-    shorten,
+from loadproof.runner.predict_group import (
+    HOMES_A_TASK,
+    Asked,
+    Naive,
+    forecast_group,
+    groups_of,
+    model_stamp,
+    read_ready,
 )
+from loadproof.runner.saved_forecast import MIN_OBSERVED_MINS, Ready, require_features
+from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
@@ -37,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 NAIVE_DAYS: Final = 28
 """A naive model is fitted on the windows of so many days before ``t0``."""
+
+NAIVE_HOMES: Final = 4096
+"""Of more homes than that it is fitted on so many at most, evenly among their names: it pools what they teach."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Prediction:
 def predict(
     store: Store, dataset: Dataset, model: str, at: Moment, output_dir: Path, *, config: ExperimentConfig,
     horizon_steps: int, models_root: Path, entities: Sequence[str] = (), device: str = "cpu",
+    homes_a_task: int = HOMES_A_TASK, map_: Map = map, track: Track = no_track,
 ) -> Prediction:  # fmt: skip
     """Forecast from one instant with what was published by then, and write the table.
 
@@ -77,6 +83,9 @@ def predict(
         models_root: Where the model folders lie.
         entities: Whom to forecast; none for all that have enough readings.
         device: ``cpu`` or ``cuda``.
+        homes_a_task: How many a group has; the groups are forecast one by one, whatever carries them.
+        map_: Carries the groups.
+        track: Shows progress.
 
     Raises:
         ConfigError: If there is no such model, or too little to say anything: what is missing is said.
@@ -84,42 +93,58 @@ def predict(
     """
     t0 = as_datetime(to_instant(at))
     builder_of(model)
+    path = output_dir / "at" / f"{t0:%Y-%m-%dT%H%MZ}" / f"{model}.parquet"
+    asked = Asked(
+        store, dataset, model, t0, config, horizon_steps, models_root, device,
+        folder=path.with_name(f".{model}.parts"), stamp=model_stamp(store, dataset, models_root / model),
+    )  # fmt: skip
+    ready = None
     if model in AT_ONCE:
-        ready = _fit_naive(store, dataset, model, t0, config, horizon_steps)
+        asked = _with_naive(asked)
     else:
-        ready = read_saved(store, dataset, models_root / model, device, horizon_steps)
+        ready = read_ready(asked)
         require_features(ready, config)
-    inputs, left_out = _inputs(store, dataset, ready, t0, entities)
+        _warn_of_what_it_saw(ready, model, t0)
+    groups = list(groups_of(entities or store.entities(dataset), homes_a_task))
+    try:
+        said = list(track(map_(partial(forecast_group, asked), groups), f"forecasting {model}", len(groups)))
+        left_out = [name for group in said for name in group.left_out]
+        if not any(group.outlooks for group in said) or (entities and left_out):
+            raise ConfigError(_too_little(asked, ready, left_out[0], named=entities))
+        store.join_forecasts(path, [group.path for group in said if group.path is not None])
+    finally:
+        shutil.rmtree(asked.folder, ignore_errors=True)
+    label = "none" if ready is None else ready.config.features.weather_label
+    return Prediction(model, t0, path, [one for group in said for one in group.outlooks], left_out, label)
+
+
+def _warn_of_what_it_saw(ready: Ready, model: str, t0: dt.datetime) -> None:
     if ready.facts is not None and dt.date.fromisoformat(ready.facts.trained_until) > t0.date():
         logger.warning(
             "%s was trained until %s and so has seen what came after %s: this is no measure of how well it forecasts",
             model, ready.facts.trained_until, _said(t0),
         )  # fmt: skip
-    forecast, inputs = shorten(_forecast(store, dataset, ready, inputs, t0), inputs, horizon_steps)
-    path = output_dir / "at" / f"{t0:%Y-%m-%dT%H%MZ}" / f"{model}.parquet"
-    store.write_forecasts(path, forecast_table(model, forecast, inputs))
-    label = "none" if ready.facts is None else ready.config.features.weather_label
-    return Prediction(model, t0, path, outlooks(forecast, inputs), left_out, label)
 
 
 def _said(t0: dt.datetime) -> str:
     return f"{t0:%Y-%m-%d %H:%M} UTC"
 
 
-def _fit_naive(
-    store: Store, dataset: Dataset, model: str, t0: dt.datetime, config: ExperimentConfig, horizon_steps: int
-) -> Ready:
-    """Return a naive model, fitted on what was published by then."""
-    knobs = config.forecast.model_copy(update={"horizon_steps": horizon_steps})
-    config = config.model_copy(update={"forecast": knobs})
+def _with_naive(asked: Asked) -> Asked:
+    """Return what is asked with a naive model in it, fitted on what was published by then."""
+    store, dataset, model, t0, steps = asked.store, asked.dataset, asked.model, asked.t0, asked.horizon_steps
+    knobs = asked.config.forecast.model_copy(update={"horizon_steps": steps})
+    config = asked.config.model_copy(update={"forecast": knobs})
     surroundings = read_surroundings(store, config.features, seed=config.seed)
     first = t0 - dt.timedelta(days=NAIVE_DAYS)
     longest = dt.timedelta(hours=knobs.context_steps)  # at whatever interval up to an hour
-    panel = read_panel(store.scan_readings(dataset), since=first - longest, until=t0)
+    names = store.entities(dataset)
+    some = names[:: -(-len(names) // NAIVE_HOMES)] if len(names) > NAIVE_HOMES else None
+    panel = read_panel(store.scan_readings(dataset), entities=some, since=first - longest, until=t0)
     if panel is None:
-        raise ConfigError(_nothing(store, dataset, t0, longest, ()))
+        raise ConfigError(_nothing(asked, longest, ()))
     windows = cut_windows(
-        panel, context_steps=knobs.context_steps, horizon_steps=horizon_steps, origins=local_midnights(first, t0),
+        panel, context_steps=knobs.context_steps, horizon_steps=steps, origins=local_midnights(first, t0),
         data_lag_steps=knobs.data_lag_steps, place=surroundings.place,
     )  # fmt: skip
     learned = split_by_time(windows, valid_from=t0, test_from=t0)
@@ -130,49 +155,36 @@ def _fit_naive(
         if len(learned.train):
             raise
         raise ConfigError(
-            f"{model} learns from days whose next {horizon_steps} intervals were published by {_said(t0)}, and no home "
-            f"has one with a reading before it; {_where(store, dataset, store.entities(dataset)[0])}"
+            f"{model} learns from days whose next {steps} intervals were published by {_said(t0)}, and no home "
+            f"has one with a reading before it; {_where(store, dataset, names[0])}"
         ) from error
-    return Ready(forecaster, config, surroundings, panel.interval_mins)
+    return replace(asked, config=config, naive=Naive(forecaster.state(), panel.interval_mins))
 
 
-def _inputs(
-    store: Store, dataset: Dataset, ready: Ready, t0: dt.datetime, entities: Sequence[str]
-) -> tuple[Inputs, Sequence[str]]:
-    """Return the window of each entity that has enough readings, and who has not; one that was named must have."""
-    back, knobs = looks_back(ready), ready.config.forecast
-    panel = read_panel(store.scan_readings(dataset), entities=entities or None, since=t0 - back, until=t0)
+def _too_little(asked: Asked, ready: Ready | None, name: str, *, named: Sequence[str]) -> str:
+    """Say what one entity lacks for a forecast, or that there is not one reading where the model looks."""
+    store, dataset, t0 = asked.store, asked.dataset, asked.t0
+    knobs = (ready or asked).config.forecast
+    interval_mins = ready.interval_mins if ready else asked.naive.interval_mins if asked.naive else 30
+    back = dt.timedelta(minutes=knobs.context_steps * interval_mins)
+    panel = read_panel(store.scan_readings(dataset), entities=named or None, since=t0 - back, until=t0)
     if panel is None:
-        raise ConfigError(_nothing(store, dataset, t0, back, entities))
-    inputs = cut_now(ready, panel, t0)
-    able = set(inputs.entity.tolist())
-    left_out = [name for name in entities or store.entities(dataset) if name not in able]
-    if not able or (entities and left_out):
-        origins, least = to_instant(t0).reshape(1), MIN_OBSERVED_MINS // panel.interval_mins
-        length = knobs.context_steps - knobs.data_lag_steps
-        published = panel.count(panel.steps_to(origins) - knobs.context_steps, length)[:, 0].tolist()  # (E,)
-        known = dict(zip(panel.entities.tolist(), published, strict=True)).get(left_out[0], 0)
-        raise ConfigError(
-            f"{left_out[0]}: has {known} published readings in the {back.days} days before {_said(t0)}, and a forecast "
-            f"needs {least} (a day's worth, in whatever pieces); {_where(store, dataset, left_out[0])}"
-        )
-    return inputs, left_out
+        return _nothing(asked, back, named)
+    least = MIN_OBSERVED_MINS // panel.interval_mins
+    first = panel.steps_to(to_instant(t0).reshape(1)) - knobs.context_steps
+    published = panel.count(first, knobs.context_steps - knobs.data_lag_steps)[:, 0].tolist()  # (E,)
+    known = dict(zip(panel.entities.tolist(), published, strict=True)).get(name, 0)
+    return (
+        f"{name}: has {known} published readings in the {back.days} days before {_said(t0)}, and a forecast needs "
+        f"{least} (a day's worth, in whatever pieces); {_where(store, dataset, name)}"
+    )
 
 
-def _forecast(store: Store, dataset: Dataset, ready: Ready, inputs: Inputs, t0: dt.datetime) -> Forecast:
-    begin = followed_from(ready, t0)
-    if begin is None:
-        return forecast_now(ready, inputs, None, t0)
-    since, names = begin - looks_back(ready), inputs.entity.tolist()
-    panel = read_panel(store.scan_readings(dataset), entities=names, since=since, until=t0)
-    return forecast_now(ready, inputs, panel, t0)
-
-
-def _nothing(store: Store, dataset: Dataset, t0: dt.datetime, back: dt.timedelta, entities: Sequence[str]) -> str:
+def _nothing(asked: Asked, back: dt.timedelta, entities: Sequence[str]) -> str:
     """Say that there is not one reading where a model looks, and where there are some."""
     whose = f" of {', '.join(entities[:3])}" if entities else ""
-    where = _where(store, dataset, (entities or store.entities(dataset))[0])
-    return f"there is no reading{whose} in the {back.days} days before {_said(t0)}; {where}"
+    where = _where(asked.store, asked.dataset, (entities or asked.store.entities(asked.dataset))[0])
+    return f"there is no reading{whose} in the {back.days} days before {_said(asked.t0)}; {where}"
 
 
 def _where(store: Store, dataset: Dataset, name: str) -> str:

@@ -16,6 +16,7 @@ from loadproof.errors import ConfigError
 from loadproof.features.panel import Panel
 from loadproof.model_folder import ModelFacts, StoredModel, write_model
 from loadproof.runner.blocks import read_all, read_surroundings
+from loadproof.runner.detect_group import Spread, scores_by_homes
 from loadproof.runner.detector_folder import How, Ready, detector_facts, fit_detector, standing_detector
 from loadproof.runner.detectors import detector_of
 from loadproof.runner.ground import Ground, clean_history, of_dataset
@@ -37,10 +38,13 @@ class Watcher(NamedTuple):
     folder: Path
     ground: Ground
     submeters: dict[str, list[str]]
+    spread: Spread | None = None
 
     def scores(self, days: Sweep, ready: Ready, track: Track) -> DayScores:
-        """Return the scores of days, once it is ready."""
-        found = join_scores(track(days.score(ready.detector), "scoring", days.chunks))
+        """Return the scores of days, once it is ready; where they are spread, it must stand in its folder."""
+        spread, config = self.spread, self.ground.config
+        scores = days.score(ready.detector) if spread is None else scores_by_homes(days, self.folder, config, spread)
+        found = join_scores(track(scores, "scoring", days.chunks))
         return with_balance(found, days.panel, self.submeters) if self.facts.model in _OF_LIMITS else found
 
     def recorded(self, tracker: Tracker) -> AbstractContextManager[Run]:
@@ -61,9 +65,9 @@ class Scored(NamedTuple):
 
 def watcher(
     store: Store, dataset: Dataset, name: str, config: ExperimentConfig, models_root: Path, *,
-    panel: Panel | None = None,
+    panel: Panel | None = None, spread: Spread | None = None,
 ) -> Watcher:  # fmt: skip
-    """Return a detector that watches all readings, or a panel of some.
+    """Return a detector that watches all readings, or a panel of some, and scores them here or spread over tasks.
 
     Raises:
         ConfigError: If there is no such detector, or no weather that the config wants.
@@ -75,7 +79,7 @@ def watcher(
     panel = read_all(store, dataset) if panel is None else panel
     facts = detector_facts(store, dataset, name, panel.interval_mins, surroundings, config)
     meters = submeters_of(store.scan_readings(dataset)) if dataset == "ukdale" else {}
-    return Watcher(facts, models_root / "detectors" / name, Ground(panel, surroundings, config), meters)
+    return Watcher(facts, models_root / "detectors" / name, Ground(panel, surroundings, config), meters, spread)
 
 
 def judge_days(
@@ -103,9 +107,9 @@ def score_block(who: Watcher, *, device: str, anew: bool, track: Track, entities
         with FileLock(folder.with_name(f".{folder.name}.lock")).acquire(timeout=0):
             ready = None if anew else standing_detector(folder, who.facts, config, device)
             ready = ready or fit_detector(ground.panel, ground.surroundings, config, who.facts, device)
-            found = who.scores(ground.days(first, blocks.test_until), ready, track)
             if ready.how == "fitted":
                 write_model(folder, StoredModel(who.facts, ready.detector.state()))
+            found = who.scores(ground.days(first, blocks.test_until), ready, track)
     except Timeout as error:
         raise ConfigError(f"{folder}: another process fits it now; wait for it to end") from error
     return judge_days(who, found, ready.how, (blocks.test_from, blocks.test_until), entities)

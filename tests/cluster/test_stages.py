@@ -1,0 +1,194 @@
+import datetime as dt
+import os
+import shutil
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.cluster import tasks
+from tests.cluster.tasks import DyingLCL
+from tests.conftest import lcl_line
+from tests.runner.made_stores import make_store
+from tests.runner.test_ingest import digests
+
+from loadproof.cluster.engine import engine
+from loadproof.config import ExperimentConfig
+from loadproof.errors import EngineError
+from loadproof.ingestion.lcl import LCLIngestor
+from loadproof.runner.ingest import ingest
+from loadproof.runner.predict import predict
+from loadproof.store import Store
+
+PARTS, MONTHS = 6, 3
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    """Six parts, a home each, three months long."""
+    folder = tmp_path_factory.mktemp("raw") / "lcl"
+    folder.mkdir()
+    first = dt.datetime(2013, 1, 1, 0, 30)  # noqa: DTZ001 the source names no zone
+    stamps = [f"{first + number * dt.timedelta(minutes=30)}.0000000" for number in range(90 * 48 - 1)]
+    for number in range(PARTS):
+        home = f"MAC{number:06d}"
+        lines = [lcl_line(home, stamp, f" 0.{at % 977:03d} ") for at, stamp in enumerate(stamps)]
+        text = "LCLid,stdorToU,DateTime,KWH/hh (per half hour) \r\n" + "".join(lines)
+        (folder / f"LCL-June2015v2_{number}.csv").write_bytes(text.encode())
+    return folder.parent
+
+
+def bring(ingestor, out, **options):
+    return ingest(ingestor, Store(out / "processed"), mode="files", max_rejected_share=0.05, **options)
+
+
+@pytest.fixture(scope="module")
+def plain(raw, tmp_path_factory):
+    """What a plain run makes of the six parts."""
+    out = tmp_path_factory.mktemp("plain")
+    bring(LCLIngestor(raw), out)
+    return digests(out)
+
+
+@pytest.fixture(scope="module")
+def map_(cluster):
+    with engine("dask", address=cluster.address) as carried:
+        yield carried
+
+
+def test_a_worker_killed_in_the_middle_of_a_part_loses_and_doubles_nothing(raw, plain, map_, tmp_path):
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    bring(DyingLCL(raw, marks, "LCL-June2015v2_2.csv"), tmp_path / "out", map_=map_)
+    assert len(list(marks.iterdir())) == 1
+    assert digests(tmp_path / "out") == plain
+
+
+def test_workers_killed_after_a_part_and_after_a_month_lose_and_double_nothing(raw, plain, map_, tmp_path):
+    marks = tmp_path / "marks"
+    marks.mkdir()
+
+    def dying(function, items):
+        items = list(items)
+        return map_(partial(tasks.die_after, function, str(marks), str(items[1])), items)
+
+    bring(LCLIngestor(raw), tmp_path / "out", map_=dying)
+    assert sorted(path.name for path in marks.iterdir()) == ["LCL-June2015v2_1.csv", "month 2013-02"]
+    assert digests(tmp_path / "out") == plain
+
+
+@pytest.mark.parametrize("victim", ["LCL-June2015v2_4.csv", "month 2013-02"])
+def test_a_task_that_always_fails_is_named_the_rest_is_done_and_the_next_run_ends_in_the_same_bytes(
+    raw, plain, map_, tmp_path, victim
+):
+    def failing(function, items):
+        return map_(partial(tasks.fail, function, victim), items)
+
+    with pytest.raises(EngineError, match=f"^{victim}: RuntimeError: as it was told to .all others are done"):
+        bring(LCLIngestor(raw), tmp_path, map_=failing)
+    stage = next((tmp_path / ".staging").glob("lcl-*/"))
+    months = [path.name for path in (stage / "out" / "months").glob("*")] if "month" in victim else []
+    assert len(list((stage / "parts").glob("*.json"))) == (PARTS if "month" in victim else PARTS - 1)
+    assert sorted(months) == (["month=2013-01", "month=2013-03"] if "month" in victim else [])
+    assert not (tmp_path / "processed").exists()
+    bring(LCLIngestor(raw), tmp_path, map_=map_)
+    assert digests(tmp_path) == plain
+
+
+def test_a_scheduler_restarted_between_two_stages_is_found_again(raw, plain, cluster, map_, tmp_path):
+    stages = []
+
+    def restarting(function, items):
+        if stages:
+            cluster.restart()
+        stages.append(function)
+        return map_(function, items)
+
+    bring(LCLIngestor(raw), tmp_path, map_=restarting)
+    assert len(stages) == 2
+    assert digests(tmp_path) == plain
+
+
+def test_a_scheduler_lost_in_the_middle_is_said_and_the_same_command_goes_on(cluster, map_):
+    results = map_(tasks.wait_a_little, range(100))
+    assert next(results) == 0
+    cluster.restart()
+    with pytest.raises(EngineError, match=r"the scheduler went away during .*; start it and run the same"):
+        list(results)
+
+
+def test_a_worker_out_of_memory_is_said_and_not_tried_for_ever(map_):
+    done = []
+    with pytest.raises(EngineError, match=r"^2: took more memory than a worker has, 3 times, the last at \d.\d GB"):
+        for result in map_(tasks.eat, range(4)):
+            done.append(result)
+    assert done == [0, 1, 3]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_full_disk_is_said_with_exit_code_1_and_the_same_command_goes_on(raw, plain, cluster, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=150k", "tmpfs", disk], check=False).returncode:
+        pytest.skip("this container may not mount a small disk")
+    try:
+        command = [sys.executable, "-m", "loadproof", "ingest", "lcl", "--input-root", raw, "--output-root",
+                   disk / "data" / "processed"]  # fmt: skip
+        full = subprocess.run(command, env=cluster.of_a_client, capture_output=True, text=True, check=False)
+        assert full.returncode == 1
+        assert "OSError: [Errno 28] No space left on device: " in full.stderr
+        assert not (disk / "data" / "processed").exists()
+        subprocess.run(["mount", "-o", "remount,size=20m", disk], check=True)
+        again = subprocess.run(command, env=cluster.of_a_client, capture_output=True, text=True, check=False)
+        assert again.returncode == 0, again.stderr
+        assert digests(disk / "data") == plain
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_homes_in_groups_forecast_on_a_cluster_that_loses_a_worker_are_those_of_the_plain_run(map_, tmp_path):
+    store = make_store(tmp_path / "store", homes=7, days=60)
+    marks = tmp_path / "marks"
+    marks.mkdir()
+
+    def dying(function, items):
+        items = list(items)
+        return map_(partial(tasks.die_after, function, str(marks), str(items[1])), items)
+
+    said = [
+        predict(store, "lcl", "seasonal_naive", dt.date(2013, 2, 20), tmp_path / name, config=ExperimentConfig(),
+                horizon_steps=48, models_root=tmp_path / "models", homes_a_task=2, map_=carried)
+        for name, carried in (("plain", map), ("dask", dying))
+    ]  # fmt: skip
+    assert [path.name for path in marks.iterdir()] == ["lcl:MAC000003 to lcl:MAC000004"]
+    assert said[1].path.read_bytes() == said[0].path.read_bytes()
+    assert said[1].outlooks == said[0].outlooks
+
+
+def run(arguments, environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "loadproof", *map(str, arguments)], env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_the_real_archive_ingested_and_forecast_by_two_workers_gives_the_tables_of_the_plain_run(
+    real_data, cluster, tmp_path
+):
+    root = tmp_path / "raw"
+    root.mkdir()
+    shutil.copytree(Path(real_data) / "lcl", root / "lcl")
+    at_home = {**cluster.environment, "TRACK": "false"}
+    for name, environment in (("plain", at_home), ("dask", {**cluster.of_a_client, "TRACK": "false"})):
+        out = tmp_path / name
+        told = run(["ingest", "lcl", "--input-root", root, "--output-root", out / "processed"], environment)
+        forecast = ["forecast", "--at", "2013-12-01", "--processed-root", out / "processed", "--output-dir", out / "f"]
+        run([*forecast, "--model", "seasonal_naive", "--model", "persistence_ensemble"], environment)
+    assert f"dask: {cluster.address}, dashboard" in told.stderr
+    ours, theirs = digests(tmp_path / "plain"), digests(tmp_path / "dask")
+    # Seventeen months, what was set aside, and two forecasts.
+    assert len([name for name in ours if name.endswith(".parquet")]) == 20
+    assert ours == theirs
