@@ -239,6 +239,8 @@ def backtest_command(
     processed_root: ProcessedRootOption = None,
     use_samples: UseSamples = None,
     seed: SeedOption = None,
+    engine: EngineOption = None,
+    workers: WorkersOption = 2,
 ) -> None:
     """Judge models over folds of time and unseen homes: the board of results. A killed run goes on where it stopped.
 
@@ -249,6 +251,9 @@ def backtest_command(
     knobs = take_knobs(config, seed, data_lag_steps=data_lag)
     store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
     only = Only(models=tuple(model or ()), levels=tuple(level or ()), folds=tuple(fold or ()), arms=tuple(arm or ()))
-    done = backtest(store, dataset, records, config=knobs, only=only, device=choose_device(device), track=bar)
+    with open_engine(engine, workers) as map_:
+        done = backtest(
+            store, dataset, records, config=knobs, only=only, device=choose_device(device), map_=map_, track=bar
+        )
     show_board(done)
     console.print(f"records: {records}", soft_wrap=True)

@@ -6,7 +6,16 @@ from typing import Annotated, Final, Literal
 import typer
 
 from loadproof.cli.forecasting import take_knobs
-from loadproof.cli.options import ConfigOption, DatasetOption, DeviceOption, ProcessedRootOption, choose_device
+from loadproof.cli.options import (
+    ConfigOption,
+    DatasetOption,
+    DeviceOption,
+    EngineOption,
+    ProcessedRootOption,
+    WorkersOption,
+    choose_device,
+    open_engine,
+)
 from loadproof.cli.show import bar, console
 from loadproof.store import Store
 
@@ -39,6 +48,8 @@ def selfplay_command(
     config: ConfigOption = None,
     device: DeviceOption = None,
     processed_root: ProcessedRootOption = None,
+    engine: EngineOption = None,
+    workers: WorkersOption = 2,
 ) -> None:
     """Play the arms of the experiment in docs/selfplay.md; a study that was killed goes on where it stopped.
 
@@ -48,11 +59,12 @@ def selfplay_command(
     from loadproof.selfplay.plan import STAGES
 
     knobs, plan = take_knobs(config, None), STAGES[stage]
-    done = study(
-        Store(processed_root or knobs.data.processed_root), dataset, records, work, config=knobs, budget=budget,
-        arms=arms or plan.arms, seeds=seeds or plan.seeds, first_seed=plan.first_seed, folds=fold or plan.folds,
-        halves=half or plan.halves, device=choose_device(device), track=bar,
-    )  # fmt: skip
+    with open_engine(engine, workers) as map_:
+        done = study(
+            Store(processed_root or knobs.data.processed_root), dataset, records, work, config=knobs, budget=budget,
+            arms=arms or plan.arms, seeds=seeds or plan.seeds, first_seed=plan.first_seed, folds=fold or plan.folds,
+            halves=half or plan.halves, device=choose_device(device), map_=map_, track=bar,
+        )  # fmt: skip
     console.print(f"{done.planned} jobs: {done.made} played, {done.kept} kept, {done.seconds:.0f} s")
     console.print(f"records: {records}", soft_wrap=True)
 

@@ -1,12 +1,13 @@
 """The board: every model on every fold, half, level and arm, each kept as a small record, and what they come to."""
 
+import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,10 +20,10 @@ from loadproof.evaluation.board_ground import Ground, lay_ground
 from loadproof.evaluation.board_hourly import hourly_rows
 from loadproof.evaluation.board_judge import Judged, judge, judge_hourly, variants_of
 from loadproof.evaluation.board_plan import EVERY_JOB, HOURLY, Job, Only, Setting, plan_board
-from loadproof.features.panel import Panel
 from loadproof.forecaster import Forecaster
+from loadproof.parts import Map
 from loadproof.records import Record, find_records, read_record, write_records
-from loadproof.runner.blocks import Surroundings, data_facts, read_all, read_surroundings
+from loadproof.runner.blocks import data_facts, read_all, read_surroundings
 from loadproof.runner.board_identity import (
     board_knobs,
     everys,
@@ -66,6 +67,9 @@ class _Task(NamedTuple):
     job: Job
     paths: dict[str, Path]
     identity: dict[str, Any]
+
+    def __str__(self) -> str:
+        return self.job.path
 
 
 def _version(library: str) -> str:
@@ -119,23 +123,51 @@ def _tasks(store: Store, dataset: Dataset, root: Path, config: ExperimentConfig,
     ]
 
 
-def _make(
-    tasks: Iterable[_Task], panel: Panel, surroundings: Surroundings, *, config: ExperimentConfig,
-    forecasters: Mapping[str, Builder], device: str,
-) -> Iterator[_Task]:  # fmt: skip
-    """Do each task, write its records and yield it; the windows of one setting are cut once."""
-    place, weather = surroundings
-    by_whom = {"loadproof_version": __version__, "device": device, "libraries": {n: _version(n) for n in _LIBRARIES}}
-    for setting, group in groupby(tasks, key=lambda task: task.job.setting):
-        ground = lay_ground(panel, setting, config, weather=weather, place=place)
-        for task in group:
-            judged = _judge(task, ground, _build(task.job, config, forecasters, device), config)
-            facts = task.identity | judged.facts | by_whom
-            write_records(
-                {path: Record(facts | {"variant": name}, judged.frames[name]) for name, path in task.paths.items()}
-            )
-            yield task
-        del ground  # before the next is laid
+@dataclass(frozen=True)
+class _Board:
+    """What all jobs of a board have in common; boards of one ``key`` stand on the same ground."""
+
+    store: Store
+    dataset: Dataset
+    config: ExperimentConfig
+    forecasters: Mapping[str, Builder] | None
+    device: str
+    weather: str
+    key: str
+
+
+class _Ground:
+    """The windows of the setting that a process works at, cut once for all its jobs."""
+
+    def __init__(self) -> None:
+        self._of: tuple[str, Setting] | None = None
+        self._laid: Ground | None = None
+
+    def at(self, board: _Board, setting: Setting) -> Ground:
+        """Return the windows of a setting."""
+        if self._laid is None or self._of != (board.key, setting):
+            self._laid = None  # before the next is laid
+            knobs = board.config.features.model_copy(update={"weather": board.weather})
+            place, weather = read_surroundings(board.store, knobs, seed=board.config.seed)
+            panel = read_all(board.store, board.dataset)
+            self._laid = lay_ground(panel, setting, board.config, weather=weather, place=place)
+            self._of = (board.key, setting)
+        return self._laid
+
+
+_GROUND: Final = _Ground()
+
+
+def _do(board: _Board, task: _Task) -> str:
+    """Do a job, write its records, and return its name."""
+    builders = board.forecasters or FORECASTERS
+    ground, forecaster = _GROUND.at(board, task.job.setting), _build(task.job, board.config, builders, board.device)
+    judged = _judge(task, ground, forecaster, board.config)
+    libraries = {name: _version(name) for name in _LIBRARIES}
+    by_whom = {"loadproof_version": __version__, "device": board.device, "libraries": libraries}
+    facts = task.identity | judged.facts | by_whom
+    write_records({path: Record(facts | {"variant": name}, judged.frames[name]) for name, path in task.paths.items()})
+    return task.job.path
 
 
 def _say_how_long(tasks: Sequence[_Task], root: Path) -> None:
@@ -155,7 +187,7 @@ def _say_how_long(tasks: Sequence[_Task], root: Path) -> None:
 def backtest(
     store: Store, dataset: Dataset, records_root: Path, *, config: ExperimentConfig,
     forecasters: Mapping[str, Builder] | None = None, only: Only = EVERY_JOB, device: str = "cpu",
-    track: Track = no_track,
+    map_: Map = map, track: Track = no_track,
 ) -> BoardReport:  # fmt: skip
     """Judge every model of the board, and keep a record of each job below ``records_root``.
 
@@ -169,6 +201,7 @@ def backtest(
         forecasters: How each model is built; None takes ``FORECASTERS``.
         only: Which jobs to do.
         device: ``cpu`` or ``cuda``, for those that can use one.
+        map_: Carries the jobs.
         track: What shows progress.
 
     Raises:
@@ -184,10 +217,11 @@ def backtest(
         store.write_json(records_root / "knobs.json", board_knobs(config) | {"groups": group_knobs(config)})
         _say_how_long(todo, records_root)
         wants = "none" if all(task.job.plain for task in todo) else "perfect"
-        around = read_surroundings(store, config.features.model_copy(update={"weather": wants}), seed=config.seed)
-        made = _make(todo, read_all(store, dataset), around, config=config, forecasters=builders, device=device)
-        for task in track(made, "judging", len(todo)):
-            logger.info("%s: judged", task.job.path)
+        facts = data_facts(store, dataset, with_weather=True)
+        key = json.dumps([str(store.root), dataset, facts, wants, config.model_dump_json()])
+        board = _Board(store, dataset, config, forecasters, device, wants, key)
+        for path in track(map_(partial(_do, board), todo), "judging", len(todo)):
+            logger.info("%s: judged", path)
     paths = [path for task in tasks for path in task.paths.values()]
     rows = board_of(paths, draws=config.evaluation.bootstrap_draws)
     seconds = time.perf_counter() - began

@@ -3,8 +3,9 @@
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Final
 from loadproof import __version__
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError
+from loadproof.parts import Map
 from loadproof.records import Record, write_records
 from loadproof.runner.blocks import data_facts, read_all, read_surroundings
 from loadproof.runner.board_identity import records_stand
@@ -56,34 +58,62 @@ def kept_of(job: Job, identity: dict[str, Any], work_root: Path, budget: str) ->
     return folder, f"{study}/{data}/{seed}/{job.fold}/{job.half}/{job.seed}"
 
 
-def _make(
-    todo: Sequence[tuple[Job, Path, dict[str, Any]]], store: Store, dataset: Dataset, work_root: Path, *,
-    budget: str, config: ExperimentConfig, device: str,
-) -> Iterator[Job]:  # fmt: skip
-    panel = read_all(store, dataset)
+@dataclass(frozen=True)
+class _Played:
+    """What all lots of a study have in common."""
+
+    store: Store
+    dataset: Dataset
+    work_root: Path
+    budget: str
+    config: ExperimentConfig
+    device: str
+
+
+@dataclass(frozen=True)
+class _Lot:
+    """The jobs of one seed, quarter and half without a record: they share a table, and networks to begin with."""
+
+    tasks: tuple[tuple[Job, Path, dict[str, Any]], ...]
+
+    def __str__(self) -> str:
+        job = self.tasks[0][0]
+        return f"seed {job.seed} of {job.fold}, half {job.half}"
+
+
+def _play(played: _Played, lot: _Lot) -> int:
+    """Play the jobs of a lot one by one, each to its record, and return how many they were."""
+    store, config, budget = played.store, played.config, played.budget
     place, weather = read_surroundings(store, config.features.model_copy(update=WEATHER), seed=config.seed)
     if weather is None:
         raise ConfigError("a study needs weather; run 'loadproof ingest weather' first")
-    for (fold, half), group in groupby(todo, key=lambda task: (task[0].fold, task[0].half)):
-        table = set_table(panel, weather, place, fold=fold, half=half, knobs=config.forecast, seed=config.seed)
-        for job, path, identity in group:
-            began = time.perf_counter()
-            folder, said = kept_of(job, identity, work_root, budget)
-            done = play_out(table, job, BUDGETS[budget], folder=folder, identity=said, device=device)
-            seconds = round(time.perf_counter() - began, 1)
-            facts = identity | done.facts | {"loadproof_version": __version__, "device": device, "seconds": seconds}
-            write_records({path: Record(facts, done.frame)})
-            beside = work_root / budget / f"{job.path}.json"
-            store.write_json(beside, {"episodes": done.episodes})
-            if done.pictures.height:
-                write_records({beside.with_suffix(".pictures.parquet"): Record(identity, done.pictures)})
-            yield job
+    first, panel = lot.tasks[0][0], read_all(store, played.dataset)
+    table = set_table(panel, weather, place, fold=first.fold, half=first.half, knobs=config.forecast, seed=config.seed)
+    for job, path, identity in lot.tasks:
+        began = time.perf_counter()
+        folder, said = kept_of(job, identity, played.work_root, budget)
+        done = play_out(table, job, BUDGETS[budget], folder=folder, identity=said, device=played.device)
+        seconds = round(time.perf_counter() - began, 1)
+        facts = {"loadproof_version": __version__, "device": played.device, "seconds": seconds}
+        write_records({path: Record(identity | done.facts | facts, done.frame)})
+        beside = played.work_root / budget / f"{job.path}.json"
+        store.write_json(beside, {"episodes": done.episodes})
+        if done.pictures.height:
+            write_records({beside.with_suffix(".pictures.parquet"): Record(identity, done.pictures)})
+        logger.info("%s: played and judged", job.path)
+    return len(lot.tasks)
+
+
+def _lots(todo: Sequence[tuple[Job, Path, dict[str, Any]]]) -> list[_Lot]:
+    # Jobs of one lot begin with the same networks, which the first of them trains.
+    together = groupby(todo, key=lambda task: (task[0].seed, task[0].fold, task[0].half))
+    return [_Lot(tuple(tasks)) for _, tasks in together]
 
 
 def study(
     store: Store, dataset: Dataset, records_root: Path, work_root: Path, *, config: ExperimentConfig, budget: str,
     arms: Sequence[str], seeds: int, folds: Sequence[str], halves: Sequence[str], first_seed: int = 1,
-    device: str = "cpu", track: Track = no_track,
+    device: str = "cpu", map_: Map = map, track: Track = no_track,
 ) -> StudyReport:  # fmt: skip
     """Play every job that has no record yet, and keep one record each below ``records_root``.
 
@@ -100,6 +130,7 @@ def study(
         halves: Whose homes are learned from.
         first_seed: The first of the seeds.
         device: ``cpu`` or ``cuda``.
+        map_: Carries the lots: the jobs of one seed, quarter and half.
         track: What shows progress.
 
     Raises:
@@ -115,7 +146,7 @@ def study(
     ]
     todo = [task for task in planned if not records_stand({"record": task[1]}, task[2])]
     if todo:
-        made = _make(todo, store, dataset, work_root, budget=budget, config=config, device=device)
-        for job in track(made, "playing", len(todo)):
-            logger.info("%s: played and judged", job.path)
+        lots, played = _lots(todo), _Played(store, dataset, work_root, budget, config, device)
+        for count in track(map_(partial(_play, played), lots), "playing", len(lots)):
+            logger.debug("%d jobs played", count)
     return StudyReport(len(planned), len(todo), len(planned) - len(todo), time.perf_counter() - began)
