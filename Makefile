@@ -6,7 +6,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-RUN := data/derived/run
+# make run INPUT=FOLDER reads lcl/, ukdale/, ssen/ and weather/ below that folder instead of the samples.
+RUN := data/derived/$(if $(INPUT),real,run)
 
 help:
 	@echo "make run     the main job on the bundled samples, ends with a report (data/derived/run/report.html)"
@@ -27,6 +28,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 run: $(INSTALLED)
 	@mkdir -p $(RUN)/data
 	@cp dvc.yaml params.yaml .dvcignore $(RUN)/
+	@$(if $(INPUT),sed -i.samples -e 's|^  input_root: .*|  input_root: $(abspath $(INPUT))|' \
+	  -e 's|^  input_kind: .*|  input_kind: files|' $(RUN)/params.yaml,true)
 	@ln -sfn ../../../src $(RUN)/src && ln -sfn ../../../samples $(RUN)/data/samples
 	@cd $(RUN) && if [ ! -d .dvc ]; then $(abspath $(BIN))/dvc init --quiet --no-scm; fi
 	cd $(RUN) && PATH=$(abspath $(BIN)):$$PATH DVC_NO_ANALYTICS=1 dvc repro

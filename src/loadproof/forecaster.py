@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from loadproof.cards import Card
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.features.calendar import Instants
+from loadproof.features.table import FeaturesOf
 from loadproof.features.windows import Inputs, Windows
 from loadproof.ranks import Ranks
 from loadproof.schema import FORECASTS
@@ -103,6 +104,10 @@ class Forecaster(ABC):
     """An exchangeable forecaster. ``predict`` cannot see truth, for ``Inputs`` has none."""
 
     name: str
+
+    def learn_from(self, features: FeaturesOf) -> None:
+        """Have ``fit`` take the features of its windows from a table; one that learns from none leaves it alone."""
+        del features
 
     @abstractmethod
     def fit(self, train: Windows, valid: Windows, *, rng: np.random.Generator) -> FitReport:

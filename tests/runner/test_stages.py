@@ -13,7 +13,7 @@ from loadproof.errors import ConfigError, SchemaError
 from loadproof.features.table import spec_from_config
 from loadproof.runner.alerts import cut_runs
 from loadproof.runner.detect import detect
-from loadproof.runner.features import write_features
+from loadproof.runner.features import read_features, write_features
 from loadproof.runner.forecast import forecast
 from loadproof.runner.forecasters import FORECASTERS
 from loadproof.runner.stages import CUSTOM, PLAYED, run_stage
@@ -98,7 +98,7 @@ def recorder():
 
 
 @pytest.fixture(scope="module")
-def judged(config, recorder):
+def judged(config, features, recorder):
     """What the stages from training to judging said; a naive model stands in for self-play, which wants four homes."""
     said = {name: run_stage(name, config, tracker=recorder) for name in ("train_baselines", "train_custom")}
     derived = config.data.derived_root
@@ -119,6 +119,28 @@ def test_each_training_stage_leaves_a_folder_of_its_own(config, judged):
     assert {path.name for path in models if path.is_dir()} == {"ridge", "lightgbm", "detectors"}
     assert (derived / "custom" / "scores" / "autoencoder.parquet").is_file()
     assert [path.parent.name for path in derived.glob("*/alerts")] == ["evaluation"]  # training stages cut none
+
+
+def test_trees_that_learned_from_the_feature_table_are_those_that_made_their_features(config, judged, tmp_path):
+    forecast(Store(config.data.processed_root), "lcl", ["lightgbm"], tmp_path, config=config, models_root=tmp_path)
+    derived = config.data.derived_root / "baselines"
+    assert contents(tmp_path / "lightgbm") == contents(derived / "models" / "lightgbm")
+    table = "forecasts/lightgbm.parquet"
+    assert (tmp_path / table).read_bytes() == (derived / table).read_bytes()
+
+
+def test_a_feature_table_that_is_not_there_or_of_other_knobs_or_readings_is_not_learned_from(config, judged, tmp_path):
+    asked = config.forecast.model_copy(update={"data_lag_steps": 2})
+    with pytest.raises(SchemaError, match=r"is a feature table of another data_lag_steps; run 'loadproof run feature_"):
+        run_stage("train_baselines", config.model_copy(update={"forecast": asked}))
+    other = make_store(tmp_path, homes=1, days=20)
+    with pytest.raises(SchemaError, match=r"dataset=lcl: is no feature table; run 'loadproof run feature_engineering'"):
+        read_features(other, "lcl", config=config)
+    facts = config.data.processed_root.parent / "features" / "lcl.json"
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / "lcl.json").write_text(facts.read_text().replace('"data_sha256": "', '"data_sha256": "0'))
+    with pytest.raises(SchemaError, match=r"is a feature table of another data_sha256"):
+        read_features(other, "lcl", config=config)
 
 
 def test_every_model_is_a_baseline_ours_or_plays():

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from loadproof.baselines.seasonal import home_scale
 from loadproof.features.nomenclature import FEATURES
-from loadproof.features.table import FeatureSpec, feature_matrix
+from loadproof.features.table import FeaturesOf, FeatureSpec, feature_matrix
 from loadproof.features.windows import Inputs
 
 __all__ = ["Columns", "is_energy", "scaled_columns"]
@@ -29,9 +29,9 @@ def is_energy(name: str) -> bool:
     return FEATURES[name].unit == _KWH and name != _SCALE
 
 
-def scaled_columns(inputs: Inputs, spec: FeatureSpec) -> Columns:
+def scaled_columns(inputs: Inputs, spec: FeatureSpec, features: FeaturesOf = feature_matrix) -> Columns:
     """Return the features of every window and step; the scale itself comes as its logarithm."""
-    matrix = feature_matrix(inputs, spec)
+    matrix = features(inputs, spec)
     scale = home_scale(inputs)  # (N,)
     values = np.empty((len(inputs), inputs.horizon_steps, len(matrix.names)), dtype=np.float32)  # (N, H, F)
     for place, name in enumerate(matrix.names):

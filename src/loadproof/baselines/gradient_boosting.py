@@ -25,7 +25,7 @@ from loadproof.baselines.task import (
 )
 from loadproof.config import FeatureConfig, LightGBMConfig
 from loadproof.errors import ConfigError, NotFittedError, SchemaError
-from loadproof.features.table import FeatureSpec, spec_from_config
+from loadproof.features.table import FeaturesOf, FeatureSpec, feature_matrix, spec_from_config
 from loadproof.features.windows import Inputs, Windows
 from loadproof.forecaster import FitReport, Forecast, Forecaster, ModelState, make_forecast
 from loadproof.schema import LEVELS
@@ -68,7 +68,9 @@ def _booster_names() -> list[str]:
     return [*(f"level_{level:.2f}" for level in LEVELS), _MEAN]
 
 
-def _sample(windows: Windows, spec: FeatureSpec, max_rows: int, rng: np.random.Generator) -> _Rows:
+def _sample(
+    windows: Windows, spec: FeatureSpec, max_rows: int, rng: np.random.Generator, features: FeaturesOf
+) -> _Rows:
     """Return the rows with a truth of as many random windows as make ``max_rows`` at most."""
     useful = (home_scale(windows.inputs) > MIN_SCALE_KWH) & ~np.isnan(windows.truth_kwh).all(axis=1)  # (N,)
     picked = np.flatnonzero(useful)
@@ -76,7 +78,7 @@ def _sample(windows: Windows, spec: FeatureSpec, max_rows: int, rng: np.random.G
     values, targets = [np.empty((0, len(spec.names)), dtype=np.float32)], [np.empty(0, dtype=np.float32)]
     for first in range(0, len(picked), _CHUNK):
         some = windows.take(picked[first : first + _CHUNK])
-        columns = scaled_columns(some.inputs, spec)
+        columns = scaled_columns(some.inputs, spec, features)
         target = (some.truth_kwh / columns.scale_kwh[:, None]).ravel()  # (N H,)
         known = ~np.isnan(target)
         values.append(columns.values[known])
@@ -95,7 +97,12 @@ class LightGBMForecaster(Forecaster):
         if lacking := [name for name in _NEEDED if name not in names]:
             raise ConfigError(f"{self.name} cannot do without {lacking[0]}; take it out of left_out")
         self.spec = FeatureSpec(tuple(name for name in names if name not in _UNUSED))
+        self._features: FeaturesOf = feature_matrix
         self._fitted: _Fitted | None = None
+
+    def learn_from(self, features: FeaturesOf) -> None:
+        """Take the features of training windows from a table."""
+        self._features = features
 
     def fit(self, train: Windows, valid: Windows, *, rng: np.random.Generator) -> FitReport:
         """Fit line and boosters on a sample of ``train``; each booster stops where ``valid`` gains no more.
@@ -103,13 +110,13 @@ class LightGBMForecaster(Forecaster):
         Raises:
             ConfigError: When no window has a truth and a home that uses something.
         """
-        rows = _sample(train, self.spec, self.config.max_rows, rng)
+        rows = _sample(train, self.spec, self.config.max_rows, rng, self._features)
         if not len(rows.target):
             raise ConfigError(
                 f"none of {len(train)} training windows has a truth and a home that uses something; "
                 "train longer, or on more homes"
             )
-        judge = _sample(valid, self.spec, self.config.max_rows // 4, rng) if len(valid) else None
+        judge = _sample(valid, self.spec, self.config.max_rows // 4, rng, self._features) if len(valid) else None
         some = np.sort(rng.permutation(len(rows.target))[: self.config.line_rows])
         line = fit_line(rows.values[some], self.spec.names, rows.target[some])
         boosters = self._boost(rows, judge, line, seed=int(rng.integers(2**31)))

@@ -4,9 +4,9 @@ N windows, H horizon steps, F features. Columns and their units are in ``nomencl
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,7 @@ from loadproof.features.place import LONDON, Place
 from loadproof.features.weather import OBSERVED_NAMES, Weather, ahead_names
 from loadproof.features.windows import Inputs, Windows, cut_windows
 
-__all__ = ["FeatureMatrix", "FeatureSpec", "build_features", "feature_matrix", "spec_from_config"]
+__all__ = ["FeatureMatrix", "FeatureSpec", "FeaturesOf", "build_features", "feature_matrix", "spec_from_config"]
 
 _CHUNK_CELLS: Final = 100_000
 """Windows times steps that are made at once: about 100 MB of lags."""
@@ -54,6 +54,10 @@ class FeatureMatrix(NamedTuple):
 
     values: NDArray[np.float32]  # (N, H, F)
     names: tuple[str, ...]
+
+
+FeaturesOf: TypeAlias = Callable[[Inputs, FeatureSpec], FeatureMatrix]
+"""Tells the features of windows: :func:`feature_matrix`, or a table of what it told before."""
 
 
 def spec_from_config(config: FeatureConfig) -> FeatureSpec:

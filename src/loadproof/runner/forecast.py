@@ -16,6 +16,7 @@ from loadproof.evaluation.coverage import after_gap, home_sizes, score_coverage
 from loadproof.evaluation.metrics import score_sums, seasonal_scale
 from loadproof.evaluation.plain_tables import SCORED
 from loadproof.evaluation.sums import sum_scores
+from loadproof.features.table import FeaturesOf
 from loadproof.features.windows import Split, cut_truth
 from loadproof.forecaster import Forecast, forecast_from_table, forecast_table
 from loadproof.runner.blocks import Surroundings, cut_blocks, data_facts, read_all, read_surroundings
@@ -56,6 +57,7 @@ def forecast(
     *,
     config: ExperimentConfig,
     models_root: Path,
+    features: FeaturesOf | None = None,
     device: str = "cpu",
     tracker: Tracker = NO_TRACKER,
     track: Track = no_track,
@@ -63,7 +65,8 @@ def forecast(
     """Backtest models day-ahead over the test block and write a forecast table each, and ``run.json``.
 
     A model that learns is taken from ``models_root`` where it is of the same data and knobs, else trained and kept; its
-    quantiles are calibrated as the config says. Naive models are left as they are.
+    quantiles are calibrated as the config says. Naive models are left as they are. ``features`` tells what
+    :func:`loadproof.runner.features.read_features` read, for the models that learn from such a table.
 
     Raises:
         ConfigError: If a model is unknown, or the blocks lie outside the data.
@@ -85,7 +88,7 @@ def forecast(
     }
     earlier = _join_run(store, output_dir, identity)
     for name in track(models, "forecasting", len(models)):
-        judged = _forecast_of(store, dataset, name, models_root, split, surroundings, config, device, tracker)
+        judged = _forecast_of(store, dataset, name, models_root, split, surroundings, config, device, tracker, features)
         table = forecast_table(name, judged, split.test.inputs)
         store.write_forecasts(output_dir / "forecasts" / f"{name}.parquet", table)
     report = ForecastReport(
@@ -103,14 +106,14 @@ def forecast(
 
 def _forecast_of(
     store: Store, dataset: Dataset, name: str, models_root: Path, split: Split, surroundings: Surroundings,
-    config: ExperimentConfig, device: str, tracker: Tracker,
+    config: ExperimentConfig, device: str, tracker: Tracker, features: FeaturesOf | None,
 ) -> Forecast:  # fmt: skip
     """Return one model's forecast of the test block."""
     if name in AT_ONCE:
         return run_backtest(builder_of(name)(config), split, rng=rng_for(config.seed, f"forecast/{name}")).forecast
     fitted = fit_or_read(
         store, dataset, name, models_root, split=split, surroundings=surroundings, config=config, device=device,
-        tracker=tracker,
+        tracker=tracker, features=features,
     )  # fmt: skip
     # An adaptive calibration follows the truths of earlier windows as they are published, and no others.
     return fitted.calibration.apply(

@@ -6,11 +6,12 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError
+from loadproof.features.table import FeaturesOf
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.lcl import LCLIngestor
 from loadproof.ingestion.ukdale import UKDALEIngestor
 from loadproof.runner.evaluate import evaluate_runs
-from loadproof.runner.features import write_features
+from loadproof.runner.features import read_features, write_features
 from loadproof.runner.feeders_risk import RiskAsked, risk
 from loadproof.runner.forecast import forecast
 from loadproof.runner.ingest import ingest
@@ -86,9 +87,10 @@ def feature_engineering(config: ExperimentConfig, at: At) -> str:
 
 
 def train_baselines(config: ExperimentConfig, at: At) -> str:
-    """Every baseline's forecast table, the baseline detectors' scores, and the feeders' risk."""
+    """Every baseline's forecast table, of trees learned from the feature table; detectors' scores; feeders' risk."""
     knobs = config.pipeline
-    said = _train(knobs.baselines, knobs.baseline_detectors, "baselines", config, at)
+    features = read_features(Store(config.data.processed_root), "lcl", config=config)
+    said = _train(knobs.baselines, knobs.baseline_detectors, "baselines", config, at, features)
     asked = RiskAsked(None, config.forecast.horizon_steps, usual=knobs.usual_rating)
     folder = config.data.derived_root / "baselines" / "feeders"
     found = risk(Store(config.data.processed_root), "lcl", folder, config=config, asked=asked)
@@ -105,10 +107,15 @@ def train_selfplay(config: ExperimentConfig, at: At) -> str:
     return _train(PLAYED, (), "selfplay", config, at)
 
 
-def _train(models: Sequence[str], detectors: Sequence[str], run: str, config: ExperimentConfig, at: At) -> str:
+def _train(
+    models: Sequence[str], detectors: Sequence[str], run: str, config: ExperimentConfig, at: At,
+    features: FeaturesOf | None = None,
+) -> str:  # fmt: skip
     """Leave forecasts, scores and models in the run's own folder, so that a stage writes nothing of another."""
     store, folder = Store(config.data.processed_root), config.data.derived_root / run
-    done = forecast(store, "lcl", models, folder, config=config, models_root=folder / "models", **at._asdict())
+    done = forecast(
+        store, "lcl", models, folder, config=config, models_root=folder / "models", features=features, **at._asdict()
+    )
     for name in detectors:
         score(store, "lcl", name, folder, config=config, models_root=folder / "models", **at._asdict())
     said = f"{len(done.models)} models, {done.test_windows:,} windows each"

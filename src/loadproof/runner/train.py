@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.evaluation.calibration import Calibration, calibrate
+from loadproof.features.table import FeaturesOf
 from loadproof.features.windows import Split
 from loadproof.forecaster import FitReport, Forecaster
 from loadproof.model_folder import ModelFacts, StoredModel, read_facts, read_model, write_model
@@ -100,10 +101,11 @@ def _standing(folder: Path) -> StoredModel | None:
 def fit_or_read(
     store: Store, dataset: Dataset, model: str, models_root: Path, *, split: Split, surroundings: Surroundings,
     config: ExperimentConfig, device: str = "cpu", anew: bool = False, tracker: Tracker = NO_TRACKER,
-    ranks: Ranks = ALONE,
+    ranks: Ranks = ALONE, features: FeaturesOf | None = None,
 ) -> Fitted:  # fmt: skip
     """Return the model of these blocks: read from its folder where it is of the same facts, else trained and kept.
 
+    ``features`` tells those of training windows, where a table of them stands; the model is the same without.
     Of several ranks, the one that leads calls this, and the others :func:`_follow`.
     """
     if config.calibration.kind != "none" and not len(split.valid):
@@ -125,7 +127,7 @@ def fit_or_read(
             params = {"seed": config.seed, **facts.settings}
             tags = {"dataset": dataset, "data_sha256": facts.data_sha256, "seed": str(config.seed)}
             with tracker.run(f"train {model}", params=params, tags=tags) as run:
-                fitted = _fit(store, folder, facts, split, config, device, old, ranks)
+                fitted = _fit(store, folder, facts, split, config, device, old, ranks, features)
                 _record(run, fitted.report)
             return fitted
     except Timeout as error:
@@ -171,7 +173,7 @@ class _Learned(NamedTuple):
 
 def _learn(
     folder: Path, facts: ModelFacts, split: Split, config: ExperimentConfig, device: str, old: StoredModel | None,
-    ranks: Ranks,
+    ranks: Ranks, features: FeaturesOf | None = None,
 ) -> _Learned:  # fmt: skip
     """Train, from the old model's weights where that is possible."""
     model = facts.model
@@ -183,6 +185,8 @@ def _learn(
     if start is not None:
         logger.info("%s: training starts from its weights; --anew would start from nothing", folder)
         forecaster.restore(start.state)
+    if features is not None:
+        forecaster.learn_from(features)
     rng = rng_for(config.seed, f"forecast/{model}")
     report = forecaster.fit_together(split.train, split.valid, rng=rng, ranks=ranks)
     return _Learned(forecaster, report, "trained" if start is None else "continued")
@@ -190,10 +194,10 @@ def _learn(
 
 def _fit(
     store: Store, folder: Path, facts: ModelFacts, split: Split, config: ExperimentConfig, device: str,
-    old: StoredModel | None, ranks: Ranks,
+    old: StoredModel | None, ranks: Ranks, features: FeaturesOf | None,
 ) -> Fitted:  # fmt: skip
     """Train, calibrate, and keep the outcome."""
-    forecaster, report, how = _learn(folder, facts, split, config, device, old, ranks)
+    forecaster, report, how = _learn(folder, facts, split, config, device, old, ranks, features)
     block = split.valid
     calibration = calibrate(forecaster.predict(block.inputs), block.inputs, block.truth_kwh, knobs=config.calibration)
     seen = {"how": how, "train_windows": report.train_windows, "valid_windows": report.valid_windows}
