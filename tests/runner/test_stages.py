@@ -136,9 +136,10 @@ def test_a_feature_table_that_is_not_there_or_of_other_knobs_or_readings_is_not_
     other = make_store(tmp_path, homes=1, days=20)
     with pytest.raises(SchemaError, match=r"dataset=lcl: is no feature table; run 'loadproof run feature_engineering'"):
         read_features(other, "lcl", config=config)
-    facts = config.data.processed_root.parent / "features" / "lcl.json"
-    (tmp_path / "features").mkdir()
-    (tmp_path / "features" / "lcl.json").write_text(facts.read_text().replace('"data_sha256": "', '"data_sha256": "0'))
+    facts = config.data.processed_root.parent / "summaries" / "features_lcl.json"
+    (tmp_path / "summaries" / "features_lcl.json").write_text(
+        facts.read_text().replace('"data_sha256": "', '"data_sha256": "0')
+    )
     with pytest.raises(SchemaError, match=r"is a feature table of another data_sha256"):
         read_features(other, "lcl", config=config)
 

@@ -1,6 +1,6 @@
 """The feature table at rest: ``features/dataset=<d>/month=YYYY-MM/part-NNNNN.parquet`` beside the readings.
 
-What it is of stands beside it as ``features/<d>.json``.
+What it is of stands in ``summaries/features_<d>.json``.
 """
 
 import shutil
@@ -35,8 +35,8 @@ def _folder(store: Store, dataset: Dataset) -> Path:
     return store.root.parent / "features" / f"dataset={dataset}"
 
 
-def _facts_path(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name.removeprefix('dataset=')}.json")
+def _facts_path(store: Store, dataset: Dataset) -> Path:
+    return store.summaries_root / f"features_{dataset}.json"
 
 
 def _facts(store: Store, dataset: Dataset, config: ExperimentConfig) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def read_features(store: Store, dataset: Dataset, *, config: ExperimentConfig) -
         SchemaError: If there is none, or it is of other readings, weather or knobs.
     """
     folder = _folder(store, dataset)
-    stands, wanted = store.read_json(_facts_path(folder)), _facts(store, dataset, config)
+    stands, wanted = store.read_json(_facts_path(store, dataset)), _facts(store, dataset, config)
     again = "run 'loadproof run feature_engineering' first"
     if stands is None:
         raise SchemaError(f"{folder}: is no feature table; {again}")
@@ -88,7 +88,7 @@ def write_features(store: Store, dataset: Dataset, *, config: ExperimentConfig) 
         path.parent.mkdir(parents=True, exist_ok=True)
         write_parquet(frame, path)
         rows += frame.height
-    facts = _facts_path(folder)
+    facts = _facts_path(store, dataset)
     facts.unlink(missing_ok=True)  # until the folder is of these facts, it is of none
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)
