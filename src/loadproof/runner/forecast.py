@@ -75,17 +75,7 @@ def forecast(
         builder_of(model)
     surroundings = read_surroundings(store, config.features, seed=config.seed)
     split, skipped = cut_blocks(read_all(store, dataset), config.forecast, surroundings)
-    identity = {
-        "dataset": dataset,
-        "knobs": config.forecast.model_dump(mode="json"),
-        "features": config.features.model_dump(mode="json"),
-        "calibration": config.calibration.model_dump(mode="json"),
-        "weather": config.features.weather_label,
-        "seed": config.seed,
-        "loadproof_version": __version__,
-        "processed_root": os.path.relpath(store.root, output_dir.resolve()),
-        **data_facts(store, dataset, with_weather=surroundings.weather is not None),
-    }
+    identity = _identity(store, dataset, output_dir, config)
     earlier = _join_run(store, output_dir, identity)
     for name in track(models, "forecasting", len(models)):
         judged = _forecast_of(store, dataset, name, models_root, split, surroundings, config, device, tracker, features)
@@ -102,6 +92,21 @@ def forecast(
     )
     store.write_json(output_dir / "run.json", {**report.__dict__, **identity})
     return report
+
+
+def _identity(store: Store, dataset: Dataset, output_dir: Path, config: ExperimentConfig) -> dict[str, Any]:
+    """Return all that must agree of forecasts that are judged together."""
+    return {
+        "dataset": dataset,
+        "knobs": config.forecast.model_dump(mode="json"),
+        "features": config.features.model_dump(mode="json"),
+        "calibration": config.calibration.model_dump(mode="json"),
+        "weather": config.features.weather_label,
+        "seed": config.seed,
+        "loadproof_version": __version__,
+        "processed_root": os.path.relpath(store.root, output_dir.resolve()),
+        **data_facts(store, dataset, with_weather=config.features.weather != "none"),
+    }
 
 
 def _forecast_of(
