@@ -133,6 +133,7 @@ def test_each_of_4_texts_that_are_no_config_is_refused_with_the_mend(folder, tex
         ("facts.levels", [0.1, 0.9], r"forecasts the levels \[0.1, 0.9\], this version .*; train the model again$"),
         ("facts.interval_mins", 0, "facts.interval_mins: Input should be .* 1; train the model again$"),
         ("facts.known_names", None, "facts.known_names: Input should be .*; train the model again$"),
+        ("facts.trained_until", "soon", "facts.trained_until: .*isoformat.*; train the model again$"),
         ("facts.owner", "me", "facts.owner: Extra inputs are not permitted; train the model again$"),
         ("parts.evil", {"knobs": {}, "texts": []}, "has or lacks the part evil; train the model again$"),
         ("parts", {}, "has or lacks the part model; train the model again$"),
@@ -141,7 +142,7 @@ def test_each_of_4_texts_that_are_no_config_is_refused_with_the_mend(folder, tex
         ("files", {}, "arrays.safetensors: is not the file that config.json speaks of; train the model again$"),
     ],
 )
-def test_each_of_11_odd_configs_is_refused_with_the_mend(folder, where, value, message):
+def test_each_of_12_odd_configs_is_refused_with_the_mend(folder, where, value, message):
     config = config_of(folder)
     *path, last = where.split(".")
     inner = config
@@ -152,6 +153,13 @@ def test_each_of_11_odd_configs_is_refused_with_the_mend(folder, where, value, m
     with pytest.raises(SchemaError, match=message) as told:
         read_model(folder)
     assert "\n" not in str(told.value)
+
+
+def test_arrays_larger_than_any_models_are_refused_unread(folder):
+    with (folder / "arrays.safetensors").open("r+b") as file:
+        file.truncate(2**40)  # a sparse file: it takes no room on disk, and would take all memory
+    with pytest.raises(SchemaError, match=r"arrays\.safetensors: is larger than any model's; train the model again"):
+        read_model(folder)
 
 
 def test_arrays_cut_short_are_noticed_even_where_the_digest_agrees(folder):

@@ -52,7 +52,10 @@ class Forecast(Card):
         if (len(self.levels), self.mean_kwh.shape, self.how.shape) != (q, (n, h), (n, h)):
             raise SchemaError(f"quantiles are {(n, h, q)}, the rest is not; give {q} levels, mean and how {(n, h)}")
         if not (np.isfinite(self.quantiles_kwh).all() and np.isfinite(self.mean_kwh).all()):
-            raise SchemaError("a forecast is not finite; give the forecaster only windows with something observed")
+            raise SchemaError(
+                "a forecast is not finite; give the forecaster only windows with something observed, and if these are, "
+                "train it again"
+            )
         rising = self.quantiles_kwh[..., 1:] >= self.quantiles_kwh[..., :-1]  # (N, H, Q - 1)
         if not rising.all() or (self.quantiles_kwh < 0).any() or (self.mean_kwh < 0).any():
             raise SchemaError("quantiles cross or a value is negative; build the forecast with make_forecast")

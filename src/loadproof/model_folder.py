@@ -4,6 +4,7 @@
 what the model learned, ``calibration.safetensors`` what holds its intervals, ``<part>-<name>.txt`` a library's text.
 """
 
+import datetime as dt
 import hashlib
 import json
 import re
@@ -14,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -27,6 +28,7 @@ __all__ = ["ModelFacts", "StoredModel", "digest_model", "read_facts", "read_mode
 
 CONFIG: Final = "config.json"
 MAX_CONFIG_BYTES: Final = 16_000_000
+MAX_FILE_BYTES: Final = 1_000_000_000
 
 _ARRAYS: Final = {"model": "arrays.safetensors", "calibration": "calibration.safetensors"}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -54,6 +56,12 @@ class ModelFacts(BaseModel):
     settings: dict[str, Any] = Field(
         default_factory=dict, description="The sections of the config that decided the fit"
     )
+
+    @field_validator("trained_until")
+    @classmethod
+    def _is_a_day(cls, text: str) -> str:
+        dt.date.fromisoformat(text)
+        return text
 
 
 class _Part(BaseModel):
@@ -152,10 +160,10 @@ def write_model(folder: Path, stored: StoredModel) -> None:
     _swap(folder)
 
 
-def _bytes_of(path: Path, *, at_most: int | None = None) -> bytes:
+def _bytes_of(path: Path, *, at_most: int) -> bytes:
     if path.is_symlink() or not path.is_file():
         raise SchemaError(f"{path}: is missing or no plain file; train the model again with 'loadproof train'")
-    if at_most is not None and path.stat().st_size > at_most:
+    if path.stat().st_size > at_most:
         raise SchemaError(f"{path}: is larger than any model's; train the model again with 'loadproof train'")
     return path.read_bytes()
 
@@ -191,7 +199,7 @@ def _read_part(folder: Path, part: str, config: _Config) -> ModelState:
     about = config.parts[part]
 
     def checked(name: str) -> bytes:
-        data = _bytes_of(folder / name)
+        data = _bytes_of(folder / name, at_most=MAX_FILE_BYTES)
         if hashlib.sha256(data).hexdigest() != config.files.get(name):
             raise SchemaError(f"{folder / name}: is not the file that {CONFIG} speaks of; train the model again")
         return data

@@ -153,6 +153,9 @@ def test_each_refusal_names_its_mend(planted, model):
         state._replace(knobs=state.knobs | {"features": ["step"]}),
         state._replace(knobs=state.knobs | {"features": ["no_feature"]}),
         state._replace(arrays={}),
+        state._replace(arrays=state.arrays | {"centre": state.arrays["centre"][:-1]}),
+        state._replace(arrays=state.arrays | {"coefficients": state.arrays["coefficients"][:-1]}),
+        state._replace(texts=state.texts | {"mean": state.texts["mean"].replace("split_feature=", "split_feature=9")}),
     ):
         with pytest.raises(SchemaError, match="train it again"):
             LightGBMForecaster().restore(strange)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.baselines.made_homes import fitted, noise_homes, pinball, planted_homes, split_of, way_of, windows_of
 
-from loadproof.baselines.design import design_of
+from loadproof.baselines.design import design_of, width_of
 from loadproof.baselines.ridge import RidgeForecaster
 from loadproof.baselines.seasonal import SeasonalNaive, home_scale
 from loadproof.config import RidgeConfig
@@ -94,6 +94,13 @@ def test_a_state_restored_and_a_second_fit_forecast_equally_to_the_last_bit(plan
             np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("interval_mins", [30, 60])
+def test_a_state_says_of_how_many_inputs_its_line_is(planted, interval_mins):
+    inputs = replace(planted.test.inputs.take(slice(0, 2)), interval_mins=interval_mins)
+    width = width_of(96, interval_mins=interval_mins, n_known=len(inputs.known_names))
+    assert design_of(inputs, 96).inputs.shape == (2, width)
+
+
 def test_a_missing_reading_a_stale_home_and_one_of_2_days_are_forecast_and_named(planted, model):
     inputs = planted.test.inputs.take(slice(0, 4))
     context = inputs.context_kwh.copy()
@@ -102,6 +109,10 @@ def test_a_missing_reading_a_stale_home_and_one_of_2_days_are_forecast_and_named
     context[3, : -2 * 48] = np.nan
     ways = way_of(model.predict(replace(inputs, context_kwh=context)))
     assert [set(row) for row in ways] == [{None}, {"gaps_filled"}, {"stale_history"}, {"short_history"}]
+
+
+def test_of_no_windows_it_says_nothing(planted, model):
+    assert model.predict(planted.test.inputs.take(slice(0))).quantiles_kwh.shape == (0, 48, 7)
 
 
 def test_a_shorter_horizon_is_the_first_24_steps_of_the_longer(planted, model):
@@ -136,6 +147,10 @@ def test_each_refusal_names_its_mend(planted, model):
     for strange in (ModelState({}, {}, {}), ModelState({**model.state().knobs, "task": 7}, {}, {})):
         with pytest.raises(SchemaError, match="train it again"):
             RidgeForecaster().restore(strange)
+    state = model.state()
+    for strange in (0, -48, 47, 288):  # of 336
+        with pytest.raises(SchemaError, match="train it again"):
+            RidgeForecaster().restore(state._replace(knobs=state.knobs | {"lookback_steps": strange}))
     bent = model.state()
     bent.arrays["edges"] = bent.arrays["edges"][:, :1]
     with pytest.raises(SchemaError, match=r"no array edges of shape \(48, 2\); train it again"):

@@ -76,6 +76,11 @@ def test_gaps_stale_and_short_histories_and_days_that_repeat_are_forecast_and_na
     assert (forecast.quantiles_kwh[5] == 0).all()
 
 
+def test_of_no_windows_it_says_nothing():
+    inputs = windows_of(planted_homes(1)).inputs.take(slice(0))
+    assert StatisticalForecaster(WEEK).predict(inputs).quantiles_kwh.shape == (0, 48, 7)
+
+
 def test_it_forecasts_twice_the_same_and_keeps_nothing():
     inputs = windows_of(daily_homes()).inputs.take(slice(0, 2))
     model = StatisticalForecaster(WEEK)

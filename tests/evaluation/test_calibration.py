@@ -279,6 +279,33 @@ def test_a_state_of_other_bins_or_of_another_model_is_refused():
         Calibration.from_state(ModelState({}, {}, {}))
 
 
+@pytest.mark.parametrize(
+    ("knob", "value"),
+    [
+        ("kind", "wild"), ("half_life_days", 0), ("half_life_days", "x"), ("half_life_days", 1e300),
+        ("interval_mins", 0), ("horizon_steps", 10**12), ("horizon_steps", 48.0), ("data_lag_steps", -1),
+        ("until", "NaT"), ("until", "soon"), ("owner", "me"),
+    ],
+)  # fmt: skip
+def test_each_of_11_knobs_that_no_calibration_has_is_refused_with_the_mend(knob, value):
+    state = learned(*case(25)).state()
+    with pytest.raises(SchemaError, match="calibrate the model again"):
+        Calibration.from_state(state._replace(knobs=state.knobs | {knob: value}))
+
+
+@pytest.mark.parametrize("name", ["places", "ranks", "outcomes"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
+def test_what_is_no_count_is_refused_and_so_are_homes_out_of_order(name, value):
+    state = learned(*case(25)).state()
+    counts = state.arrays[name].copy()
+    counts.flat[7] = value
+    with pytest.raises(SchemaError, match=f"{name} of the calibration are no counts; calibrate the model again"):
+        Calibration.from_state(state._replace(arrays=state.arrays | {name: counts}))
+    for homes in ("h1\nh0\nh2\nh3\nh4\nh5", "h0\nh0\nh2\nh3\nh4\nh5"):
+        with pytest.raises(SchemaError, match="homes of the calibration do not ascend"):
+            Calibration.from_state(state._replace(texts={"entities": homes}))
+
+
 def test_a_window_before_the_last_publication_is_refused_unless_taken_as_a_prior():
     block, forecast = case(26, lag=336)
     calibration = learned(block, forecast)

@@ -101,6 +101,35 @@ def test_a_restored_forecaster_forecasts_the_same_and_says_when_a_state_is_anoth
         other.restore(ModelState({}, {}, {}))
 
 
+@pytest.mark.parametrize(
+    ("knob", "value", "message"),
+    [
+        ("lookback_steps", 10**15, "Error.*; train it again"),
+        ("horizon_steps", 10**12, "Error.*; train it again"),
+        ("interval_mins", 0, "its lookback, horizon and interval are"),
+        ("interval_mins", "30", "its lookback, horizon and interval are"),
+        ("known_names", ["local_weekday"], "no mean and spread of each of its 1 features"),
+        ("typical_kwh", None, "train it again"),
+    ],
+)
+def test_a_state_of_another_size_is_refused_before_that_size_is_laid_out(fitted, knob, value, message):
+    state = fitted.state()
+    with pytest.raises(SchemaError, match=message) as told:
+        PatchTSTForecaster(PatchTSTConfig()).restore(state._replace(knobs=state.knobs | {knob: value}))
+    assert "\n" not in str(told.value)
+
+
+def test_1_weight_that_is_no_number_or_no_longer_fits_is_refused_and_what_was_fitted_stays(split, fitted):
+    state, other = fitted.state(), PatchTSTForecaster(PatchTSTConfig())
+    other.restore(state)
+    name = "network/position"
+    for bent in (np.full_like(state.arrays[name], np.nan), state.arrays[name][:-1], state.arrays[name].astype(int)):
+        with pytest.raises(SchemaError, match="train it again"):
+            other.restore(state._replace(arrays=state.arrays | {name: bent}))
+    few = split.test.inputs.take(slice(0, 3))
+    np.testing.assert_array_equal(other.predict(few).quantiles_kwh, fitted.predict(few).quantiles_kwh)
+
+
 def test_a_second_fit_goes_on_from_the_weights_and_anew_forgets_them(split, fitted):
     short = SMALL.model_copy(update={"epochs": 1, "learning_rate": 1e-6})
     going_on, anew = PatchTSTForecaster(short), PatchTSTForecaster(short)

@@ -22,6 +22,7 @@ from loadproof.runner.forecasters import AT_ONCE, FORECASTERS
 from loadproof.runner.predict import predict
 from loadproof.runner.report import report
 from loadproof.runner.train import restored, train
+from loadproof.store import Store
 
 ROOT = Path(__file__).parents[2]
 
@@ -142,11 +143,25 @@ def copied(models_root, tmp_path, **facts):
         ({"model": "lightgbm"}, "model lightgbm, the data ridge; train a model"),
         ({"levels": [0.5]}, r"forecasts the levels \[0.5\]"),
         ({"settings": {"ridge": {"penalties": "all"}}}, "penalties.*training the model again"),
+        ({"settings": {"section": 1}}, "section: Extra inputs are not permitted.*training the model again"),
+        ({"context_steps": 336}, "says context_steps 336 and, in its settings, 672; train the model again"),
+        ({"horizon_steps": 10**9}, "says horizon_steps 1000000000 and, in its settings, 48; train the model again"),
     ],
 )
 def test_a_model_of_other_features_interval_version_or_levels_is_refused(store, models_root, tmp_path, facts, message):
     with pytest.raises(SchemaError, match=message):
         ask(store, copied(models_root, tmp_path, **facts), tmp_path)
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ConfigError, match="device 'cuda' is not there; take --device cpu"):
+        train(Store(tmp_path / "empty"), "lcl", "patchtst", tmp_path / "models", config=config_of(), device="cuda")
+
+
+def test_without_readings_it_is_they_that_lack_and_not_the_model(models_root, tmp_path):
+    with pytest.raises(SchemaError, match="dataset=lcl: holds no readings; run 'loadproof ingest lcl' first"):
+        ask(Store(tmp_path / "empty"), models_root, tmp_path)
 
 
 def test_a_model_that_was_never_trained_says_to_train_it(store, tmp_path):
@@ -334,7 +349,7 @@ def test_a_checkpoint_of_other_knobs_is_not_taken_up(store, models_root, tmp_pat
     assert files_of(tmp_path / "patchtst") == files_of(tmp_path / "alone" / "patchtst")
 
 
-def test_new_data_are_trained_on_from_the_weights_there_unless_these_have_seen_the_test_block(
+def test_new_data_are_trained_on_from_the_weights_there_unless_these_have_seen_what_is_judged_or_calibrated_on(
     store, models_root, tmp_path
 ):
     shutil.copytree(models_root / "patchtst", tmp_path / "a" / "patchtst")
@@ -346,7 +361,10 @@ def test_new_data_are_trained_on_from_the_weights_there_unless_these_have_seen_t
     anew = train(newer, "lcl", "patchtst", tmp_path / "c", config=config_of(forecast=later))
     assert (on.how, anew.how) == ("continued", "trained")
     assert files_of(on.folder)["arrays.safetensors"] != files_of(anew.folder)["arrays.safetensors"]
-    assert train(newer, "lcl", "patchtst", tmp_path / "b", config=config_of(forecast=earlier)).how == "trained"
+    for unblind in (earlier, earlier | {"test_from": later["test_from"]}):
+        shutil.rmtree(tmp_path / "b")
+        shutil.copytree(models_root / "patchtst", tmp_path / "b" / "patchtst")
+        assert train(newer, "lcl", "patchtst", tmp_path / "b", config=config_of(forecast=unblind)).how == "trained"
 
 
 @pytest.mark.parametrize("model", LEARNERS)

@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.baselines.profile import Profile, profile_of, steps_per_day
+from loadproof.baselines.profile import Profile, profile_of, steps_in_day, steps_per_day
 from loadproof.baselines.seasonal import mean_known
 from loadproof.features.windows import KNOWN_NAMES, Inputs
 
-__all__ = ["Design", "design_of"]
+__all__ = ["Design", "design_of", "width_of"]
 
 _WEEKDAYS: Final = 7
 _WEATHER_UNIT: Final = np.float32(10)
@@ -34,6 +34,12 @@ def _calendar(inputs: Inputs) -> NDArray[np.float64]:
     weekday = origins.known[:, 0, KNOWN_NAMES.index("local_weekday")].astype(np.int64)  # (O,)
     weather = mean_known(origins.known[:, :, len(KNOWN_NAMES) :], axis=1) / _WEATHER_UNIT  # (O, W)
     return np.hstack([np.eye(_WEEKDAYS)[weekday], np.nan_to_num(weather)])[origins.at]
+
+
+def width_of(lookback_steps: int, *, interval_mins: int, n_known: int) -> int:
+    """Return F, the inputs that :func:`design_of` makes of windows with so many features known."""
+    per_day = steps_in_day(interval_mins)
+    return 1 + lookback_steps + lookback_steps // per_day + per_day + 1 + _WEEKDAYS + n_known - len(KNOWN_NAMES)
 
 
 def design_of(inputs: Inputs, lookback_steps: int) -> Design:

@@ -10,9 +10,10 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from loadproof.baselines.booster_text import require_sound
 from loadproof.baselines.columns import scaled_columns
 from loadproof.baselines.history import HISTORY_HOWS, history_ways, require_observed
-from loadproof.baselines.quantile_line import QuantileLine, fit_line, line_at
+from loadproof.baselines.quantile_line import QuantileLine, fit_line, line_at, numeric, width_at
 from loadproof.baselines.seasonal import MIN_SCALE_KWH, home_scale
 from loadproof.baselines.task import (
     Task,
@@ -194,17 +195,21 @@ class LightGBMForecaster(Forecaster):
         task = task_from_state(self.name, state)
         names = tuple(str(name) for name in require_knob(self.name, state, "features"))
         try:
+            for name in _booster_names():
+                require_sound(state.texts[name], n_features=len(names))
             boosters = tuple(lgb.Booster(model_str=state.texts[name]) for name in _booster_names())
             spec = FeatureSpec(names)
-        except (KeyError, lgb.basic.LightGBMError, ConfigError) as error:
-            raise SchemaError(f"the state of {self.name} holds no such boosters or features; train it again") from error
-        if any(booster.num_feature() != len(names) for booster in boosters):
-            raise SchemaError(f"the state of {self.name} has boosters of other features; train it again")
-        centre = require_array(self.name, state, "centre", (None,))
+        except (KeyError, ValueError, lgb.basic.LightGBMError, ConfigError) as error:
+            raise SchemaError(
+                f"the state of {self.name} holds no such boosters or features ({error}); train it again"
+            ) from error
+        if lacking := [name for name in _NEEDED if name not in names]:
+            raise SchemaError(f"the state of {self.name} lacks the feature {lacking[0]}; train it again")
+        centre = require_array(self.name, state, "centre", (len(numeric(names)),))
         line = QuantileLine(
             centre,
             require_array(self.name, state, "spread", centre.shape),
-            require_array(self.name, state, "coefficients", (None, len(LEVELS) + 1)),
+            require_array(self.name, state, "coefficients", (width_at(names), len(LEVELS) + 1)),
         )
         self.spec = spec
         self._fitted = _Fitted(task, names, line, boosters)

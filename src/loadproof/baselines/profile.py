@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from loadproof.baselines.seasonal import home_scale, mean_known
 from loadproof.features.windows import Inputs
 
-__all__ = ["Profile", "profile_of", "steps_per_day"]
+__all__ = ["Profile", "profile_of", "steps_in_day", "steps_per_day"]
 
 _DAY_MINS: Final = 24 * 60
 
@@ -21,9 +21,14 @@ class Profile(NamedTuple):
     deviation: NDArray[np.float32]  # standard deviation of the same half hour (N, S)
 
 
-def steps_per_day(inputs: Inputs) -> int:
+def steps_in_day(interval_mins: int) -> int:
     """Return S, the steps in 24 hours."""
-    return _DAY_MINS // inputs.interval_mins
+    return _DAY_MINS // interval_mins
+
+
+def steps_per_day(inputs: Inputs) -> int:
+    """Return S of these windows."""
+    return steps_in_day(inputs.interval_mins)
 
 
 def profile_of(inputs: Inputs) -> Profile:

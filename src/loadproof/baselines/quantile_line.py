@@ -15,7 +15,7 @@ from loadproof.baselines.columns import is_energy
 from loadproof.baselines.seasonal import mean_known
 from loadproof.schema import LEVELS
 
-__all__ = ["QuantileLine", "fit_line", "line_at"]
+__all__ = ["QuantileLine", "fit_line", "line_at", "numeric", "width_at"]
 
 _USUAL: Final = "days_28_mean_kwh"
 """What stands in for an energy that is missing, inside the line alone; trees see that it is missing."""
@@ -40,7 +40,8 @@ class QuantileLine(NamedTuple):
     coefficients: NDArray[np.float64]  # (K, Q + 1)
 
 
-def _numeric(names: tuple[str, ...]) -> list[int]:
+def numeric(names: tuple[str, ...]) -> list[int]:
+    """Return where the F' features are that count as numbers, not as an hour or a day."""
     return [at for at, name in enumerate(names) if name not in ("step", "local_half_hour", "local_weekday")]
 
 
@@ -48,7 +49,7 @@ def _numbers(values: NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.
     """Return the numeric features, energies filled and bounded, others NaN where unknown, ``(R, F')``."""
     usual = np.nan_to_num(values[:, names.index(_USUAL)], nan=1.0)  # (R,)
     columns = []
-    for at in _numeric(names):
+    for at in numeric(names):
         column = values[:, at]
         if is_energy(names[at]):
             column = np.clip(np.where(np.isnan(column), usual, column), 0, _MOST_SCALES)
@@ -70,6 +71,11 @@ def _inputs(
         np.eye(_WEEKDAYS, dtype=np.float32)[weekday],
     ]
     return np.hstack(blocks)
+
+
+def width_at(names: tuple[str, ...]) -> int:
+    """Return K, the inputs that a line has of features of these names."""
+    return 1 + len(numeric(names)) + _HOURS + _WEEKDAYS
 
 
 def _weighted_solve(

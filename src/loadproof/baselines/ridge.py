@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.baselines.design import design_of
+from loadproof.baselines.design import design_of, width_of
 from loadproof.baselines.history import HISTORY_HOWS, history_ways, require_observed
-from loadproof.baselines.profile import Profile, steps_per_day
+from loadproof.baselines.profile import Profile, steps_in_day, steps_per_day
 from loadproof.baselines.seasonal import MIN_SCALE_KWH, home_scale
 from loadproof.baselines.spread import HALF_HOURS, Spread, fit_spread, half_hours, spread_at
 from loadproof.baselines.task import (
@@ -28,7 +28,7 @@ from loadproof.baselines.task import (
     task_of,
 )
 from loadproof.config import RidgeConfig
-from loadproof.errors import ConfigError, NotFittedError
+from loadproof.errors import ConfigError, NotFittedError, SchemaError
 from loadproof.features.windows import Inputs, Windows
 from loadproof.forecaster import FitReport, Forecast, Forecaster, ModelState, make_forecast
 from loadproof.schema import LEVELS
@@ -73,7 +73,8 @@ class _Fitted(NamedTuple):
 
 
 def _chunks(n: int) -> Iterator[slice]:
-    return (slice(first, first + _CHUNK) for first in range(0, n, _CHUNK))
+    """Return the slices of ``n`` windows; one, empty, of none."""
+    return (slice(first, first + _CHUNK) for first in range(0, max(n, 1), _CHUNK))
 
 
 def _lookbacks(config: RidgeConfig, inputs: Inputs) -> list[int]:
@@ -243,11 +244,12 @@ class RidgeForecaster(Forecaster):
             SchemaError: When the state is another forecaster's, or damaged.
         """
         task = task_from_state(self.name, state)
-        line = _Line(
-            int(require_knob(self.name, state, "lookback_steps")),
-            float(require_knob(self.name, state, "penalty")),
-            require_array(self.name, state, "coefficients", (None, task.horizon_steps)),
-        )
+        lookback = int(require_knob(self.name, state, "lookback_steps"))
+        if lookback < 1 or lookback % steps_in_day(task.interval_mins):
+            raise SchemaError(f"the state of {self.name} looks back {lookback} steps, no whole days; train it again")
+        width = width_of(lookback, interval_mins=task.interval_mins, n_known=len(task.known_names))  # F
+        coefficients = require_array(self.name, state, "coefficients", (width, task.horizon_steps))
+        line = _Line(lookback, float(require_knob(self.name, state, "penalty")), coefficients)
         offsets = require_array(self.name, state, "offsets", (HALF_HOURS, None, len(LEVELS)))
         edges = require_array(self.name, state, "edges", (HALF_HOURS, offsets.shape[1] - 1))
         self._fitted = _Fitted(task, line, Spread(edges, offsets))

@@ -74,7 +74,7 @@ class StatisticalForecaster(Forecaster):
         per_day = steps_per_day(inputs)
         profile = profile_of(inputs)
         series, gaps = self._series(inputs, profile)  # (N, L), (N,)
-        days = series.reshape(len(inputs), -1, per_day)  # (N, D, S)
+        days = series.reshape(len(inputs), series.shape[1] // per_day, per_day)  # (N, D, S)
         still = np.abs(days - days.mean(axis=1, keepdims=True)).max(axis=(1, 2), initial=0) < _STILL  # (N,)
         lag, h = inputs.data_lag_steps, inputs.horizon_steps
         scaled = np.repeat(profile.mean[:, np.arange(h) % per_day, None], len(LEVELS) + 1, axis=2)  # (N, H, Q + 1)

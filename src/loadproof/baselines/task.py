@@ -83,6 +83,8 @@ def task_from_state(name: str, state: ModelState) -> Task:
     try:
         task = require_knob(name, state, "task")
         horizon, interval, lag = (int(task[field]) for field in Task._fields[:-1])
+        if horizon < 1 or interval < 1 or lag < 0:
+            raise ValueError("a size is none")
         return Task(horizon, interval, lag, tuple(str(known) for known in task["known_names"]))
     except (KeyError, TypeError, ValueError) as error:
         raise SchemaError(f"the state of {name} says of no task what it is; train it again") from error

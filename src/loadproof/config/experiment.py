@@ -70,7 +70,7 @@ class ExperimentConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
-def build_section(section: type[S], **values: object) -> S:
+def build_section(section: type[S], /, **values: object) -> S:
     """Return a section with some values set.
 
     Raises:

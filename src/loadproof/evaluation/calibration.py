@@ -6,12 +6,12 @@ own record and with that of its own work, and forgets with age; what it uses at 
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loadproof.config import CalibrationConfig
+from loadproof.config import CalibrationConfig, build_section
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.evaluation.calibration_counts import HALF_HOURS, Counts, Seen, blank_counts, nothing_seen
 from loadproof.evaluation.calibration_curves import Curves
@@ -124,16 +124,37 @@ class Calibration:
             until = knobs.pop("until")
             known = np.array(texts.split("\n") if texts else [], dtype=np.str_)
             found = cls(entities=known, counts=counts, until=until and np.datetime64(until, "us"), **knobs)
-        except (KeyError, TypeError, ValueError) as error:
+            trouble = found._trouble()
+        except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise SchemaError(f"the state is no calibration's ({error}); calibrate the model again") from error
-        shapes = blank_counts(len(known), _days_ahead(found.horizon_steps, found.interval_mins))
-        for name, array in vars(shapes).items():
-            if getattr(counts, name).shape != array.shape or found.kind not in get_args(Kind):
-                raise SchemaError(
-                    f"{name} of the calibration are {getattr(counts, name).shape} and not {array.shape}, its kind is "
-                    f"{found.kind}; calibrate the model again with this version"
-                )
+        if trouble:
+            raise SchemaError(f"{trouble}; calibrate the model again with this version")
         return found
+
+    def _trouble(self) -> str | None:
+        """Return what no calibration of this version has, None where there is nothing of the kind."""
+        build_section(CalibrationConfig, kind=self.kind, half_life_days=self.half_life_days)
+        sizes = (self.interval_mins, self.horizon_steps, 1 + self.data_lag_steps)
+        if not all(type(size) is int and size > 0 for size in sizes):
+            return f"interval, horizon and lag of the calibration are {sizes[0]}, {sizes[1]} and {self.data_lag_steps}"
+        if self.until is not None and np.isnat(self.until):
+            return "the calibration knows what was published until no time"
+        if (self.entities[1:] <= self.entities[:-1]).any():
+            return "the homes of the calibration do not ascend"
+        cells = _days_ahead(self.horizon_steps, self.interval_mins) * HALF_HOURS
+        blank = blank_counts(0, 1)
+        shapes = {
+            "places": (cells, *blank.places.shape[1:]),
+            "ranks": (len(self.entities), *blank.ranks.shape[1:]),
+            "outcomes": blank.outcomes.shape,
+        }
+        for name, shape in shapes.items():
+            counted: NDArray[np.float64] = getattr(self.counts, name)
+            if counted.shape != shape:
+                return f"{name} of the calibration are {counted.shape} and not {shape}"
+            if not np.isfinite(counted).all() or (counted < 0).any():
+                return f"{name} of the calibration are no counts"
+        return None
 
     def _refuse(self, forecast: Forecast, inputs: Inputs, truth_kwh: NDArray[np.float32] | None) -> None:
         """Refuse what does not belong together."""

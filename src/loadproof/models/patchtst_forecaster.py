@@ -67,6 +67,36 @@ def _learn(knobs: PatchTSTConfig, train: Windows) -> _Fitted:
     return _Fitted(lookback, inputs.horizon_steps, inputs.interval_mins, typical, covariates)
 
 
+def _network_of(knobs: PatchTSTConfig, fitted: _Fitted) -> PatchTST:
+    """Return the network that knobs make of what a fit fixes, its weights drawn from torch's generator."""
+    interval, features = fitted.interval_mins, encoded_width(fitted.covariates)
+    return PatchTST(
+        context_steps=fitted.lookback_steps, horizon_steps=fitted.horizon_steps, quantiles=len(LEVELS),
+        past_features=features, known_features=features, patch_steps=_steps(knobs.patch_steps, interval),
+        stride_steps=_steps(knobs.stride_steps, interval), width=knobs.width, heads=knobs.heads,
+        layers=knobs.layers, feedforward=knobs.feedforward, dropout=knobs.dropout, transform="root",
+        floor=FLOOR_KWH, day_steps=_day_steps(interval), head_width=knobs.head_width,
+    )  # fmt: skip
+
+
+def _fitted_of(state: ModelState) -> _Fitted:
+    """Return what a state says that a fit has fixed.
+
+    Raises:
+        ValueError: When a size is none, or a number is not finite.
+    """
+    sizes = [state.knobs[name] for name in ("lookback_steps", "horizon_steps", "interval_mins")]
+    if not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError(f"its lookback, horizon and interval are {sizes}")
+    if strange := [name for name, array in state.arrays.items() if not np.isfinite(array).all()]:
+        raise ValueError(f"{strange[0]} is not finite")
+    names = tuple(state.knobs["known_names"])
+    mean, spread = (state.arrays[f"covariates/{name}"] for name in ("mean", "spread"))
+    if not mean.shape == spread.shape == (len(names),) or not (spread > 0).all():
+        raise ValueError(f"it has no mean and spread of each of its {len(names)} features")
+    return _Fitted(sizes[0], sizes[1], sizes[2], float(state.knobs["typical_kwh"]), Covariates(names, mean, spread))
+
+
 def fingerprint(train: Windows, valid: Windows) -> str:
     """Return a digest of all that two sets of windows hold."""
     digest = hashlib.sha256()
@@ -212,22 +242,21 @@ class PatchTSTForecaster(Forecaster):
             SchemaError: When the state is another forecaster's.
         """
         try:
-            knobs, arrays = state.knobs, state.arrays
-            names = tuple(knobs["known_names"])
-            covariates = Covariates(names, arrays["covariates/mean"], arrays["covariates/spread"])
-            sizes = (knobs["lookback_steps"], knobs["horizon_steps"], knobs["interval_mins"])
-            fitted = _Fitted(*sizes, knobs["typical_kwh"], covariates)
-            self.knobs = build_section(PatchTSTConfig, **knobs["patchtst"])
-            network = self._build(fitted)
+            fitted, knobs = _fitted_of(state), build_section(PatchTSTConfig, **state.knobs["patchtst"])
             weights = {
-                name.removeprefix("network/"): torch.from_numpy(np.array(value))
-                for name, value in arrays.items()
+                name.removeprefix("network/"): torch.from_numpy(
+                    np.array(value, dtype=np.float32 if value.dtype.kind == "f" else None)
+                )
+                for name, value in state.arrays.items()
                 if name.startswith("network/")
             }
-            network.load_state_dict(weights)
-        except (KeyError, TypeError, RuntimeError, ConfigError) as error:
-            raise SchemaError(f"the state is no {self.name}'s of this version ({error}); train it again") from error
-        self._fitted, self._network = fitted, network.eval()
+            with torch.device("meta"):  # whatever sizes it claims, nothing is laid out that the file does not hold
+                network = _network_of(knobs, fitted)
+            network.load_state_dict(weights, assign=True)
+        except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+            why = " ".join(str(error).split())[:200]
+            raise SchemaError(f"the state is no {self.name}'s of this version ({why}); train it again") from error
+        self.knobs, self._fitted, self._network = knobs, fitted, network.to(self.device).eval()
 
     @property
     def _bf16(self) -> bool:
@@ -241,20 +270,9 @@ class PatchTSTForecaster(Forecaster):
             epoch_examples=epoch_examples,
         )  # fmt: skip
 
-    def _build(self, fitted: _Fitted) -> PatchTST:
-        knobs, interval = self.knobs, fitted.interval_mins
-        features = encoded_width(fitted.covariates)
-        return PatchTST(
-            context_steps=fitted.lookback_steps, horizon_steps=fitted.horizon_steps, quantiles=len(LEVELS),
-            past_features=features, known_features=features, patch_steps=_steps(knobs.patch_steps, interval),
-            stride_steps=_steps(knobs.stride_steps, interval), width=knobs.width, heads=knobs.heads,
-            layers=knobs.layers, feedforward=knobs.feedforward, dropout=knobs.dropout, transform="root",
-            floor=FLOOR_KWH, day_steps=_day_steps(interval), head_width=knobs.head_width,
-        ).to(self.device)  # fmt: skip
-
     def _new(self, fitted: _Fitted, rng: np.random.Generator) -> PatchTST:
         with seeded(rng):
-            return self._build(fitted)
+            return _network_of(self.knobs, fitted).to(self.device)
 
     def examples(self, windows: Windows, fitted: _Fitted | None = None) -> WindowExamples:
         """Return the windows as the network sees them, one example each."""

@@ -55,10 +55,11 @@ def read_saved(store: Store, dataset: Dataset, folder: Path, device: str, horizo
 
     Raises:
         ConfigError: If it does not forecast so far ahead.
-        SchemaError: If there is none, it is damaged, or it was made for other data.
+        SchemaError: If there is none, it is damaged, or it was made for other data, or there are no data.
     """
     stored = read_model(folder)
     facts = stored.facts
+    store.scan_readings(dataset)  # where there are none, that is what is wrong, and not the model
     require_match(facts, folder, model=folder.name, dataset=dataset, mode=data_facts(store, dataset)["mode"])
     if facts.horizon_steps < horizon_steps:
         raise ConfigError(
@@ -66,9 +67,12 @@ def read_saved(store: Store, dataset: Dataset, folder: Path, device: str, horizo
             f"--horizon, or train it with forecast.horizon_steps: {horizon_steps}"
         )
     try:
-        config = build_section(ExperimentConfig, **facts.settings, seed=facts.seed)
+        config = build_section(ExperimentConfig, **{**facts.settings, "seed": facts.seed})
     except ConfigError as error:
         raise SchemaError(f"{folder}: {error}, by training the model again") from error
+    for name in ("context_steps", "horizon_steps", "data_lag_steps"):
+        if (fact := getattr(facts, name)) != (setting := getattr(config.forecast, name)):
+            raise SchemaError(f"{folder}: says {name} {fact} and, in its settings, {setting}; train the model again")
     forecaster, calibration = restored(stored, folder, config, device)
     surroundings = read_surroundings(store, config.features, seed=config.seed)
     return Ready(forecaster, config, surroundings, facts.interval_mins, folder, facts, calibration)

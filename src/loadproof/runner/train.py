@@ -82,11 +82,17 @@ def facts_of(
 
 
 def _may_continue(old: ModelFacts, new: ModelFacts) -> bool:
-    """Whether a training may start from an old model's weights: of the same kind, and blind to the new test block."""
+    """Whether a training may start from an old model's weights.
+
+    They must be of the same kind, and blind to what comes: no weight learned from the new validation block, on which
+    bands are calibrated, and nothing at all was chosen on the new test block.
+    """
     free = {"data_sha256", "trained_until", "settings"}
     same = old.model_dump(exclude=free) == new.model_dump(exclude=free)
     own = [{key: value for key, value in facts.settings.items() if key != "forecast"} for facts in (old, new)]
-    return same and own[0] == own[1] and old.trained_until <= new.trained_until
+    learned_until = [str(facts.settings.get("forecast", {}).get("valid_from", "")) for facts in (old, new)]
+    blind = old.trained_until <= new.trained_until and "" < learned_until[0] <= learned_until[1]
+    return same and own[0] == own[1] and blind
 
 
 def _standing(folder: Path) -> StoredModel | None:
@@ -270,7 +276,7 @@ def train(
             has nothing to calibrate upon, or another process trains it now.
         RanksError: If the ranks do not train the same from the same.
     """
-    builder_of(model)
+    builder_of(model)(config, device)  # a device that is not there is refused before anything is read
     if model in AT_ONCE:
         raise ConfigError(f"{model} learns nothing that is worth keeping; ask 'loadproof forecast' for it at once")
     surroundings = read_surroundings(store, config.features, seed=config.seed)
