@@ -7,6 +7,12 @@ from pathlib import Path
 
 from loadproof.ingestion.lcl import LCLIngestor
 
+ROOT = Path(__file__).parents[2]
+
+
+def environment_of(names, number):
+    return {name: os.environ[name] for name in names if name in os.environ}
+
 
 def double(number):
     return 2 * number, os.getpid()

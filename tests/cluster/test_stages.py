@@ -11,12 +11,18 @@ from tests.cluster import tasks
 from tests.cluster.tasks import DyingLCL
 from tests.conftest import lcl_line
 from tests.runner.made_stores import make_store
+from tests.runner.test_backtest import BUILDERS, board, config_of
+from tests.runner.test_detect import CONFIG
 from tests.runner.test_ingest import digests
 
+from loadproof.anomaly.sweep import Sweep
 from loadproof.cluster.engine import engine
 from loadproof.config import ExperimentConfig
 from loadproof.errors import EngineError
 from loadproof.ingestion.lcl import LCLIngestor
+from loadproof.records import find_records
+from loadproof.runner.backtest import backtest
+from loadproof.runner.detect import detect
 from loadproof.runner.ingest import ingest
 from loadproof.runner.predict import predict
 from loadproof.store import Store
@@ -164,6 +170,35 @@ def test_homes_in_groups_forecast_on_a_cluster_that_loses_a_worker_are_those_of_
     assert [path.name for path in marks.iterdir()] == ["lcl:MAC000003 to lcl:MAC000004"]
     assert said[1].path.read_bytes() == said[0].path.read_bytes()
     assert said[1].outlooks == said[0].outlooks
+
+
+def test_days_of_homes_scored_on_a_cluster_that_loses_a_worker_give_the_tables_of_the_plain_run(
+    map_, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Sweep, "_homes_a_chunk", lambda self: 2)
+    store, marks = make_store(tmp_path / "store", homes=4, days=110), tmp_path / "marks"
+    marks.mkdir()
+
+    def dying(function, items):
+        items = list(items)
+        return map_(partial(tasks.die_after, function, str(marks), str(items[0])), items)
+
+    done = [
+        detect(store, "lcl", "sub_pca", tmp_path / name, config=CONFIG, models_root=tmp_path / name, map_=carried)
+        for name, carried in (("plain", None), ("dask", dying))
+    ]
+    assert [path.name for path in marks.iterdir()] == ["lcl:MAC000001 to lcl:MAC000002"]
+    for here, there in zip(done[0].paths, done[1].paths, strict=True):
+        assert here.read_bytes() == there.read_bytes()
+
+
+def test_the_14_jobs_of_a_board_on_a_cluster_come_to_the_rows_of_the_plain_run(map_, tmp_path):
+    store = make_store(tmp_path / "store", homes=6, days=100)
+    here = board(store, tmp_path / "plain")
+    there = backtest(store, "lcl", tmp_path / "dask", config=config_of(), forecasters=BUILDERS, map_=map_)
+    assert (there.made, there.kept) == (14, 0)
+    assert there.rows == here.rows
+    assert len(find_records(tmp_path / "dask")) == 28
 
 
 def run(arguments, environment):

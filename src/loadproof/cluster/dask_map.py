@@ -12,8 +12,9 @@ from uuid import uuid4
 
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster
+from distributed.security import Security
 
-from loadproof.errors import EngineError
+from loadproof.errors import ConfigError, EngineError
 from loadproof.parts import Map
 
 __all__ = ["ALLOWED_FAILURES", "local_cluster", "standing_cluster"]
@@ -66,9 +67,15 @@ def standing_cluster(address: str, tell: Callable[[str], None]) -> Iterator[Map]
     """Yield a map over the workers of the scheduler at an address; TLS is as Dask's own settings say.
 
     Raises:
+        ConfigError: If TLS is wanted and no certificate is named.
         EngineError: If nobody answers there.
     """
     place = urlsplit(address)
+    if place.scheme == "tls" and not Security().tls_client_cert:
+        raise ConfigError(
+            f"{address}: wants a certificate, and none is named; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+            "__CLIENT__CERT and __CLIENT__KEY, as docs/cluster.md says"
+        )
     if place.scheme != "tls" and place.hostname not in _LOOPBACK:
         logger.warning("%s: is open, and who reaches it runs code as its workers do; docs/cluster.md says how to close "
                        "it with TLS", address)  # fmt: skip
@@ -94,9 +101,10 @@ def local_cluster(workers: int, tell: Callable[[str], None]) -> Iterator[Map]:
 def _connect(address: str) -> Client:
     try:
         return Client(address, timeout=PATIENCE_S, set_as_default=False, name="loadproof")
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise EngineError(
-            f"{address}: {error}; start the scheduler there ('dask scheduler'), or mend DASK_SCHEDULER_ADDRESS"
+            f"{address}: {error}; start the scheduler there ('dask scheduler'), or mend DASK_SCHEDULER_ADDRESS or the "
+            "certificates"
         ) from error
 
 
