@@ -16,9 +16,8 @@ def readings(*rows):
     return frame.with_columns(interval_mins=pl.lit(30, pl.Int16), energy_kwh=pl.lit(0.1, pl.Float32)).lazy()
 
 
-def test_whose_readings_there_are_and_when_the_last_of_them_ends():
+def test_the_last_reading_of_anybody_in_a_stretch_of_time_ends_it():
     seen = read_seen(readings(("b", 0), ("a", 1), ("c", 5), ("a", -3)), NOON, NOON + 3 * HALF_HOUR)
-    assert seen.entities == ["a", "b"]
     assert (seen.end, seen.interval_mins) == (NOON + 2 * HALF_HOUR, 30)
     assert read_seen(readings(("a", 9)), NOON, NOON + HALF_HOUR) is None
 

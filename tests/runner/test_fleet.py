@@ -43,15 +43,19 @@ RATINGS = f"""entity_id,transformer_kva,cyclic_ratio,power_factor
 """
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    root = tmp_path_factory.mktemp("fleet")
+def make_morning(root):
+    """Write readings, a forecaster, two detectors and ratings below a folder; return it and the store."""
     store = make_store(root, homes=4, days=86, keep=KEEP)
     train(store, "lcl", "ridge", root / "models", config=CONFIG)
     for name in ASKED.detectors:
         detect(store, "lcl", name, root / "watch", config=CONFIG, models_root=root / "models")
     (root / "ratings.csv").write_text(RATINGS)
     return root, store
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_morning(tmp_path_factory.mktemp("fleet"))
 
 
 def run(made, out, asked=ASKED, at=MORNING, store=None, **more):
@@ -76,15 +80,13 @@ def rows(folder, table):
     return pl.read_parquet(sorted(path.glob("*.parquet")) if path.is_dir() else path.with_suffix(".parquet"))
 
 
-def test_each_groups_forecasts_are_those_of_the_same_homes_asked_by_name(made, ran, tmp_path):
+def test_the_forecasts_are_those_of_the_forecast_command_whose_groups_are_as_large(made, ran, tmp_path):
     root, store = made
-    for number, names in ((0, HOMES[:2]), (1, HOMES[2:3])):
-        said = predict(store, "lcl", "ridge", MORNING, tmp_path, config=CONFIG, horizon_steps=48,
-                       models_root=root / "models", entities=names)  # fmt: skip
-        mine = pl.read_parquet(ran.folder / "forecasts" / "ridge" / f"part-{number:05d}.parquet")
-        assert mine.equals(pl.read_parquet(said.path))
+    asked = {"config": CONFIG, "horizon_steps": 48, "models_root": root / "models"}
+    said = predict(store, "lcl", "ridge", MORNING, tmp_path, homes_a_task=2, **asked)
+    assert rows(ran.folder, "forecasts/ridge").equals(pl.read_parquet(said.path))
     assert ran.summary["forecast"] == {"ridge": 3}
-    assert ran.summary["left_out"] == {"ridge": 1}
+    assert ran.summary["left_out"] == {"ridge": 1} and said.left_out == HOMES[3:]
     assert sum(ran.summary["fallbacks"]["ridge"].values()) >= 1
 
 

@@ -61,7 +61,7 @@ def fleet_command(
     data_lag: DataLag = None,
     ingest: Ingest = None,
     input_root: InputRoot = Path("data/raw"),
-    group_size: GroupSize = 512,
+    group_size: GroupSize = 1024,
     config: ConfigOption = None,
     device: DeviceOption = None,
     engine: EngineOption = None,

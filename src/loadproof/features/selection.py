@@ -48,9 +48,8 @@ def read_panel(
 
 
 class Seen(NamedTuple):
-    """Whose readings there are, in order, the end of the last of them, UTC, and how long each is."""
+    """When the last reading of anybody ends, UTC, and how long each is."""
 
-    entities: list[str]
     end: dt.datetime
     interval_mins: int
 
@@ -58,11 +57,8 @@ class Seen(NamedTuple):
 def read_seen(readings: pl.LazyFrame, since: dt.datetime, until: dt.datetime) -> Seen | None:
     """Return what there is to see from ``since`` to before ``until``; None where there is no reading."""
     wanted = readings.filter(pl.col("ts_utc") >= since, pl.col("ts_utc") < until)
-    found = _collect(wanted.group_by("entity_id").agg(pl.col("ts_utc", "interval_mins").max()))
-    if found.is_empty():
-        return None
-    last, mins = found.select(pl.col("ts_utc", "interval_mins").max()).row(0)
-    return Seen(found["entity_id"].cast(pl.String).sort().to_list(), last + dt.timedelta(minutes=mins), mins)
+    last, mins = _collect(wanted.select(pl.col("ts_utc", "interval_mins").max())).row(0)
+    return None if last is None else Seen(last + dt.timedelta(minutes=mins), mins)
 
 
 def read_span(readings: pl.LazyFrame, entity: str) -> tuple[dt.datetime, dt.datetime] | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from loadproof import __version__
 from loadproof.anomaly.day_frames import frame_of_judged, scores_of_frames
@@ -18,7 +18,7 @@ from loadproof.anomaly.watch import join_alerts, judge
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, EngineError
 from loadproof.features.calendar import Moment, last_whole_day, to_instant
-from loadproof.features.selection import Seen, as_datetime, read_seen
+from loadproof.features.selection import as_datetime, read_seen
 from loadproof.feeders.risk import count_over, rank_together
 from loadproof.morning_folder import MorningFolder
 from loadproof.parts import Map
@@ -38,18 +38,16 @@ from loadproof.runner.fleet_group import (
 )
 from loadproof.runner.forecasters import AT_ONCE, builder_of
 from loadproof.runner.ground import clean_history
+from loadproof.runner.predict_group import HOMES_A_TASK, groups_of
 from loadproof.runner.saved_forecast import followed_from, looks_back, read_saved, require_features
 from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
 
-__all__ = ["GROUP_SIZE", "FleetAsked", "FleetReport", "fleet"]
+__all__ = ["FleetAsked", "FleetReport", "fleet"]
 
 logger = logging.getLogger(__name__)
-
-GROUP_SIZE: Final = 512
-"""Entities that are worked on together, whoever works: memory is bounded by them, and equal runs are equal bytes."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class FleetAsked:
     horizon_steps: int
     assets: Path | None = None
     usual: str | None = None
-    group_size: int = GROUP_SIZE
+    group_size: int = HOMES_A_TASK
 
 
 @dataclass(frozen=True)
@@ -184,12 +182,13 @@ def _plan(
         saved_model(morning, name)
     for name in morning.detectors:
         saved_detector(morning, name)
-    return morning, _groups(seen, asked.group_size)
+    return morning, _groups(store.entities(dataset), asked.group_size)
 
 
-def _groups(seen: Seen, size: int) -> list[Group]:
-    lots = [seen.entities[at : at + size] for at in range(0, len(seen.entities), size)]
-    return [Group(number, lot[0], lot[-1]) for number, lot in enumerate(lots)]
+def _groups(names: Sequence[str], size: int) -> list[Group]:
+    """Return the groups that 'loadproof forecast --at' forecasts by too, with the same number of entities in each."""
+    lots = [group.entities for group in groups_of(names, size)]
+    return [Group(number, lot[0], lot[-1], len(lot)) for number, lot in enumerate(lots)]
 
 
 def _what_is_read(
@@ -270,7 +269,7 @@ def _publish(
         "groups": len(groups), "entities": sum(record["entities"] for record in records),
         "failed": {str(number): why for number, why in sorted(failed.items())},
         "forecast": _counted(record["forecast"] for record in records),
-        "left_out": _counted({name: len(names) for name, names in record["left_out"].items()} for record in records),
+        "left_out": _counted(record["left_out"] for record in records),
         "fallbacks": {
             name: _counted(record["fallbacks"].get(name, {}) for record in records) for name in morning.models
         },

@@ -27,7 +27,7 @@ from loadproof.anomaly.following import CleanHistory
 from loadproof.anomaly.sweep import join_scores
 from loadproof.anomaly.watch import count_kinds, tell
 from loadproof.config import ExperimentConfig
-from loadproof.errors import LoadproofError, SchemaError
+from loadproof.errors import LoadproofError
 from loadproof.evaluation.outlook import count_fallbacks
 from loadproof.features.calendar import to_instant
 from loadproof.features.panel import Panel
@@ -71,6 +71,7 @@ class Group(NamedTuple):
     number: int
     first: str
     last: str
+    size: int
 
     @property
     def whose(self) -> str:
@@ -156,12 +157,9 @@ def saved_detector(morning: Morning, name: str) -> detector_folder.Ready:
 _assets = lru_cache(maxsize=8)(read_asset_file)
 
 
-def _read(morning: Morning, group: Group, since: dt.datetime) -> Panel:
+def _read(morning: Morning, group: Group, since: dt.datetime) -> Panel | None:
     readings = Store(morning.processed_root).scan_readings(morning.dataset, since=since, until=morning.t0)
-    panel = read_panel(readings, since=since, until=morning.t0, between=(group.first, group.last))
-    if panel is None:
-        raise SchemaError(f"no reading of {group} is there any more; run 'loadproof fleet' again")
-    return panel
+    return read_panel(readings, since=since, until=morning.t0, between=(group.first, group.last))
 
 
 @lru_cache(maxsize=8)
@@ -174,7 +172,7 @@ def _ground(morning: Morning, panel: Panel) -> Ground:
     return Ground(whole, _around(morning), of_dataset(morning.dataset, morning.config))
 
 
-def _forecasts(morning: Morning, panel: Panel) -> tuple[dict[str, Any], dict[str, Any]]:
+def _forecasts(morning: Morning, panel: Panel, group: Group) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the tables that forecasts and their risk are, and what is counted of them."""
     tables: dict[str, Any] = {}
     counts: dict[str, Any] = {"forecast": {}, "fallbacks": {}, "left_out": {}, "over_limit": 0}
@@ -183,7 +181,7 @@ def _forecasts(morning: Morning, panel: Panel) -> tuple[dict[str, Any], dict[str
         inputs = cut_now(ready, panel, morning.t0)
         able = inputs.entity.tolist()
         counts["forecast"][name] = len(able)
-        counts["left_out"][name] = sorted(set(panel.entities.tolist()) - set(able))
+        counts["left_out"][name] = group.size - len(able)
         if not able:
             continue
         told = forecast_now(ready, inputs, panel, morning.t0)
@@ -243,10 +241,12 @@ def forecast_group(morning: Morning, group: Group) -> int | GroupFailed:
     try:
         if folder.done(FORECAST, group.number) is None:
             panel = _read(morning, group, morning.since)
-            tables, record = _forecasts(morning, panel)
-            days = _days(morning, panel, group)
+            silent = {"forecast": dict.fromkeys(morning.models, 0), "fallbacks": {}, "over_limit": 0,
+                      "left_out": dict.fromkeys(morning.models, group.size)}  # fmt: skip
+            tables, record = ({}, silent) if panel is None else _forecasts(morning, panel, group)
+            days = {} if panel is None else _days(morning, panel, group)
             tables |= {f"days/{name}": frame for name, frame in days.items()}
-            record |= {"entities": len(panel.entities), "detectors": list(days)}
+            record |= {"entities": group.size, "detectors": list(days)}
             folder.keep(FORECAST, group.number, tables, record)
             for name in days:
                 folder.keep_days(watch_name(morning, name), group.whose, f"days/{name}", group.number)
@@ -258,8 +258,10 @@ def forecast_group(morning: Morning, group: Group) -> int | GroupFailed:
 def _told(morning: Morning, group: Group, detectors: Sequence[str]) -> dict[str, Any]:
     """Return the tables of scores and alerts of a group's day."""
     before = as_datetime(to_instant(morning.day)) - CONTEXT_DAYS * _DAY - _HOUR  # which the clocks may have changed
-    days = _ground(morning, _read(morning, group, before)).days(morning.day, morning.day + _DAY)
-    tables: dict[str, Any] = {}
+    panel, tables = _read(morning, group, before), dict[str, Any]()
+    if panel is None:
+        return tables
+    days = _ground(morning, panel).days(morning.day, morning.day + _DAY)
     for name in detectors:
         frame = morning.folder.read(f"judged/{name}", group.number)
         if frame is not None and frame.height:
