@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from loadproof.config import ExperimentConfig
 from loadproof.records import find_records, read_facts
-from loadproof.selfplay.plan import STAGES
+from loadproof.runner.study import identity_of
+from loadproof.selfplay.plan import STAGES, Job
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,6 +38,9 @@ def test_the_records_are_of_one_study_on_real_homes(make, budget):
     assert facts
     assert len({(said["study_sha256"], said["data_sha256"], said["study_seed"]) for said in facts}) == 1
     assert {said["mode"] for said in facts} == {"files"}
+    job = Job(*(facts[0][name] for name in Job._fields))
+    now = identity_of(job, budget, ExperimentConfig(), {name: facts[0][name] for name in ("dataset", "mode")})
+    assert {name: facts[0][name] for name in now} == now  # or a study would not go on from them, but make them again
 
 
 def test_the_pages_count_the_records_that_there_are(make):

@@ -20,14 +20,20 @@ class Budget(NamedTuple):
 
 BUDGETS: Final[dict[str, Budget]] = {
     "small": Budget(
-        PatchTSTConfig(width=24, heads=2, layers=2, feedforward=48, head_width=48, shifts=2, dropout=0.1),
+        PatchTSTConfig(
+            width=24, heads=2, layers=2, feedforward=48, head_width=48, shifts=2, dropout=0.1, epochs=8,
+            batch_windows=64,
+        ),
         SelfPlayConfig(
             warm_updates=500, reference_updates=250, episodes=80, updates=4, scenarios=8, homes=12, real_windows=64,
             scenario_windows=24, learning_rate=2e-3, play_learning_rate=5e-4, judge_episodes=40, averaging=0.98,
         ),
     ),
     "pilot": Budget(
-        PatchTSTConfig(width=16, heads=2, layers=1, feedforward=32, head_width=32, shifts=2, dropout=0.1),
+        PatchTSTConfig(
+            width=16, heads=2, layers=1, feedforward=32, head_width=32, shifts=2, dropout=0.1, epochs=12,
+            batch_windows=256,
+        ),
         SelfPlayConfig(
             warm_updates=300, reference_updates=150, episodes=50, updates=3, scenarios=6, homes=8, real_windows=36,
             scenario_windows=12, learning_rate=3e-3, play_learning_rate=1e-3, judge_episodes=25, averaging=0.97,
@@ -41,7 +47,10 @@ BUDGETS: Final[dict[str, Budget]] = {
         ),
     ),
 }  # fmt: skip
-"""``pilot`` is for an hour of a busy core, ``small`` for two cores, ``full`` for a GPU; all arms take equal updates."""
+"""``pilot`` is for an hour of a busy core, ``small`` for two cores, ``full`` for a GPU; all arms take equal updates.
+
+A game has no epochs; those and their batches are named where there are records, which another default would make anew.
+"""
 
 FOLDS: Final = (dt.date(2013, 1, 1), dt.date(2013, 4, 1), dt.date(2013, 7, 1), dt.date(2013, 10, 1))
 """First UK day of each quarter that is held out in turn."""
