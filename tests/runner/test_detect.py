@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shutil
 
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ from tests.runner.made_stores import make_house, make_store
 from loadproof.anomaly.sweep import Sweep
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SchemaError
+from loadproof.runner.blocks import data_facts
 from loadproof.runner.detect import detect, detect_day
 from loadproof.runner.report import report
 from loadproof.schema import ALERTS, SCORES
@@ -202,3 +204,17 @@ def test_homes_scored_by_tasks_that_read_for_themselves_get_the_tables_of_one_pr
     alone = detect_day(store, "lcl", "sub_pca", day, tmp_path / "out", **asked)
     here = detect_day(store, "lcl", "sub_pca", day, tmp_path / "here", **{**asked, "map_": None})
     assert [path.read_bytes() for path in alone.paths] == [path.read_bytes() for path in here.paths]
+
+
+def test_the_report_tells_of_alerts_of_a_detector_that_knew_the_weather(store, ran, tmp_path):
+    shutil.copytree(ran[0] / "out" / "alerts", tmp_path / "alerts")
+    summary = store.summary_path("weather")
+    summary.write_text('{"sources": [{"sha256": "of the weather"}]}')
+    try:
+        plain, with_it = (data_facts(store, "lcl", with_weather=known)["data_sha256"] for known in (False, True))
+        told = tmp_path / "alerts" / "sub_pca.json"
+        assert plain in told.read_text() and plain != with_it
+        told.write_text(told.read_text().replace(plain, with_it))
+        assert "The detector sub_pca read every" in report(store, "lcl", tmp_path, tmp_path / "page.html").read_text()
+    finally:
+        summary.unlink()
