@@ -7,6 +7,9 @@ import pytest
 from tests.runner.made_stores import make_store
 from tests.runner.test_backtest import BUILDERS, board
 
+from loadproof.records import find_records
+from loadproof.runner.backtest import board_of
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -49,6 +52,7 @@ def test_the_page_has_3_tables_of_homes_one_of_lags_and_one_of_building_years(ma
         re.findall(r"^##+ (.+)$", page, re.MULTILINE)
         == [
             "Aimed at and reached, on unseen homes and unseen time",
+            "Block by block, single homes, unseen",
             "Single homes",
             "Unseen homes and unseen time",
             "Unseen time, homes seen",
@@ -59,6 +63,23 @@ def test_the_page_has_3_tables_of_homes_one_of_lags_and_one_of_building_years(ma
         or "Aimed" not in page
     )
     assert page.count("| `persistence_ensemble` |") == 5
+
+
+def test_a_block_shows_the_ratio_of_its_own_records_alone(made):
+    make, figures, page, _ = made
+    block, model, variant, value, low, high = figures["blocks"][0]
+    mine = [path for path in find_records(make.FIGURES.parent / "records") if block in path.parts]
+    name = "pinball_ratio_to:persistence_ensemble"
+    row = next(
+        row
+        for row in board_of(mine, draws=make.DRAWS)
+        if (row["subject"], row["variant"], row["split"], row["metric"], row["level_of_aggregation"])
+        == (model, variant, "unseen_homes_and_time", name, "home")
+    )
+    assert (value, low, high) == pytest.approx((row["value"], row["low"], row["high"]), rel=1e-4)
+    section = page.split("## Block by block")[1].split("\n## ")[0]
+    assert f"{value:.3f} [{low:.3f}, {high:.3f}]" in section
+    assert block.removeprefix("held_") in section
 
 
 def test_a_line_shows_the_figures_of_its_row_and_no_line_is_longer_than_its_head(made):
