@@ -36,6 +36,7 @@ from loadproof.models.examples import Batch, SeriesExamples
 from loadproof.models.losses import pinball, squared
 from loadproof.models.patchtst import PatchTST
 from loadproof.models.training import Schedule, epochs
+from loadproof.ranks import ALONE, Ranks
 from loadproof.schema import LEVELS
 from loadproof.seeds import rng_for
 
@@ -117,8 +118,8 @@ def _weights(network: torch.nn.Module) -> int:
     return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
 
 
-def make_ours(series: NDArray[np.float32], shape: Shape, way: Way) -> Side:
-    """Return our side; a batch is drawn from all windows of all series."""
+def make_ours(series: NDArray[np.float32], shape: Shape, way: Way, *, ranks: Ranks = ALONE) -> Side:
+    """Return our side, or a rank's part of it; a batch is drawn from all windows of all series."""
     sizes = {name: value for name, value in shape._asdict().items() if name not in ("batch", "series", "series_steps")}
     network = PatchTST(quantiles=len(LEVELS), **sizes).to(way.device)
     values = torch.from_numpy(series).to(way.device)
@@ -136,7 +137,7 @@ def make_ours(series: NDArray[np.float32], shape: Shape, way: Way) -> Side:
         epochs=1_000_000, batch=shape.batch, learning_rate=1e-3, epoch_examples=burst, bf16=way.precision == "bf16",
         compiled=way.compiled,
     )  # fmt: skip
-    running = epochs(network, every, one, _loss, schedule, rng=rng_for(0, "train_speed"))
+    running = epochs(network, every, one, _loss, schedule, rng=rng_for(0, "train_speed"), ranks=ranks)
 
     def train() -> int:
         next(running)
