@@ -3,8 +3,8 @@
     python -m benchmarks.train_ranks --json docs/results/train_ranks.json
 
 Network, batch and series are those of ``train_speed.py``; the two ranks share each batch, over gloo on loopback, and
-are started by ``torchrun``. Each way is a process (or two) of its own in each round, which takes one burst to warm up and
-times the next; ways take turns, and the figure is the median of the rounds.
+are started by ``torchrun``. Each way is a process (or two) of its own in each round, which takes one burst to warm up
+and times the next; ways take turns, and the figure is the median of the rounds.
 """
 
 import argparse

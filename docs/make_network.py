@@ -2,6 +2,7 @@
 
 LOADPROOF_REAL_DATA=... python benchmarks/etth1.py
 python benchmarks/train_speed.py --json docs/results/train_speed.json
+python -m benchmarks.train_ranks --json docs/results/train_ranks.json
 python docs/make_network.py
 """
 
@@ -167,6 +168,32 @@ network alone: against the tuned forms, what remains is the difference between t
 """
 
 
+def ranks_section(figures: dict[str, Any]) -> str:
+    """Return what two ranks come to, to stand below the page of speed."""
+    rows = [
+        f"| {name} | {way['windows_per_s']:,.0f} | {way['ratio']:.2f} ({way['ratio_min']:.2f} to"
+        f" {way['ratio_max']:.2f}) | {way['windows_per_cpu_s']:,.0f} |"
+        for name, way in figures["ways"].items()
+    ]
+    wire_mb = 4 * figures["parameters"] / 1e6
+    return f"""
+## Two ranks on two cores
+
+From [train_ranks.json](train_ranks.json), which `python -m benchmarks.train_ranks` left: the same network and series,
+batches of {figures["shape"]["batch"]} windows shared by two processes over gloo on loopback
+([how](../cluster_training.md)). Medians of {figures["rounds"]} rounds on {figures["cpus"]} cores that others used too
+(load before: {figures["load_before"]}), so that wall time says more of the others than of us; processor time they
+disturb less.
+
+| way | windows/s | over one thread, same round | windows/processor s |
+|---|---:|---|---:|
+{chr(10).join(rows)}
+
+A step sends {wire_mb:.1f} MB of gradients from each rank, by the count of weights, whatever the batch. GPUs were not
+measured.
+"""
+
+
 def main() -> None:
     """Write each page whose figures are there."""
     records = RESULTS / "etth1.jsonl"
@@ -175,7 +202,9 @@ def main() -> None:
         (RESULTS / "etth1.md").write_text(etth1_page(lines), encoding="utf-8")
     speed = RESULTS / "train_speed.json"
     if speed.is_file():
-        (RESULTS / "train_speed.md").write_text(speed_page(json.loads(speed.read_text())), encoding="utf-8")
+        page = speed_page(json.loads(speed.read_text()))
+        page += ranks_section(json.loads((RESULTS / "train_ranks.json").read_text()))
+        (RESULTS / "train_speed.md").write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -82,4 +82,13 @@ def test_the_page_is_made_from_the_kept_figures(make, name):
         page = make.etth1_page([json.loads(line) for line in (results / "etth1.jsonl").read_text().splitlines()])
     else:
         page = make.speed_page(json.loads((results / "train_speed.json").read_text()))
+        page += make.ranks_section(json.loads((results / "train_ranks.json").read_text()))
     assert (results / f"{name}.md").read_text() == page
+
+
+def test_the_section_on_ranks_says_each_way_its_ratio_and_what_a_step_sends(make):
+    way = {"windows_per_s": 150.4, "windows_per_cpu_s": 500.0, "ratio": 1.32, "ratio_min": 1.31, "ratio_max": 1.34}
+    figures = {"ways": {"two ranks": way}, "parameters": 1_000_000, "shape": {"batch": 512}, "rounds": 2, "cpus": 2}
+    text = make.ranks_section(figures | {"load_before": 8.3})
+    assert "| two ranks | 150 | 1.32 (1.31 to 1.34) | 500 |" in text
+    assert "A step sends 4.0 MB of gradients" in text
