@@ -26,13 +26,13 @@ from loadproof.cli.options import (
     ProcessedRoot,
     choose_tracker,
 )
+from loadproof.cli.places import store_at
 from loadproof.cli.show import bar, console, errors, print_error, show_metrics
 from loadproof.cli.study import study_app
 from loadproof.cli.tracking import track_app
 from loadproof.config import read_config
 from loadproof.errors import LoadproofError
 from loadproof.ingestion.sources import Downloadable
-from loadproof.store import Store
 
 __all__ = ["app", "main"]
 
@@ -150,7 +150,7 @@ def report_command(
     """
     from loadproof.runner.report import report  # brings the drawing library, a second that no other command waits for
 
-    store = Store(processed_root)
+    store = store_at(processed_root)
     page = report_path or output_dir / "report.html"
     path = report(store, dataset, output_dir, page, risk_dir=risk_dir, models_root=models_root)
     rows = store.overall_metrics(output_dir)

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from loadproof.cli.options import DEFAULTS, ConfigOption, DatasetOption, ProcessedRootOption, SeedOption
+from loadproof.cli.places import store_at
 from loadproof.cli.show import bar, console, show_detectors
 from loadproof.config import read_config
 from loadproof.errors import ConfigError
-from loadproof.store import Store
 
 __all__ = ["benchmark_app"]
 
@@ -49,7 +49,7 @@ def anomaly_command(
 
     knobs = read_config(config) if config else DEFAULTS
     knobs = knobs if seed is None else knobs.model_copy(update={"seed": seed})
-    store = Store(processed_root or knobs.data.processed_root)
+    store = store_at(processed_root or knobs.data.processed_root)
     if self_play and lead is not None:
         raise ConfigError("self-play knows half-hourly homes alone; leave --lead or --self-play out")
     bench = SELF_PLAY if self_play else BOARD

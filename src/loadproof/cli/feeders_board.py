@@ -8,9 +8,9 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from loadproof.cli.options import DEFAULTS, ConfigOption, DatasetOption, ProcessedRoot
+from loadproof.cli.places import store_at
 from loadproof.cli.show import console
 from loadproof.config import read_config
-from loadproof.store import Store
 
 if TYPE_CHECKING:
     from loadproof.runner.feeder_board import TreeReport
@@ -31,7 +31,7 @@ def board_command(
     """
     from loadproof.runner.feeder_board import feeder_board
 
-    _show(feeder_board(Store(processed_root), dataset, records, config=read_config(config) if config else DEFAULTS))
+    _show(feeder_board(store_at(processed_root), dataset, records, config=read_config(config) if config else DEFAULTS))
 
 
 def _show(done: "TreeReport") -> None:

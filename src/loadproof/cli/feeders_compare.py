@@ -8,8 +8,8 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from loadproof.cli.options import DEFAULTS, ProcessedRoot
+from loadproof.cli.places import store_at
 from loadproof.cli.show import console
-from loadproof.store import Store
 
 if TYPE_CHECKING:
     from loadproof.runner.feeders import ComparisonReport
@@ -38,7 +38,7 @@ def compare_command(
     """
     from loadproof.runner.feeders import compare_feeders  # brings the drawing library
 
-    _show(compare_feeders(Store(processed_root), pseudo, real, output_dir, size=size, seed=seed))
+    _show(compare_feeders(store_at(processed_root), pseudo, real, output_dir, size=size, seed=seed))
 
 
 def _show(done: "ComparisonReport") -> None:

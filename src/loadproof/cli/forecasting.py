@@ -26,6 +26,7 @@ from loadproof.cli.options import (
     open_engine,
     sample_mode,
 )
+from loadproof.cli.places import store_at
 from loadproof.cli.ranks import joined_ranks
 from loadproof.cli.show import bar, console, show_board, show_metrics, show_outlooks, show_readings, show_training
 from loadproof.config import ExperimentConfig, build_section, read_config
@@ -71,7 +72,7 @@ def take_knobs(config: Path | None, seed: int | None, **forecast: object) -> Exp
 
 def open_store(dataset: Dataset, processed_root: Path, use_samples: bool | None) -> Store:
     """Return the store; in sample mode, bring the samples into one that is empty."""
-    store = Store(processed_root)
+    store = store_at(processed_root)
     mode, summary = sample_mode(use_samples, f"readings come from {processed_root}"), store.read_summary(dataset)
     if mode == "samples" and not summary:
         show_readings(ingest_samples(store), processed_root)

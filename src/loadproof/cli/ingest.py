@@ -19,6 +19,7 @@ from loadproof.cli.options import (
     choose_input,
     open_engine,
 )
+from loadproof.cli.places import store_to_fill
 from loadproof.cli.show import bar, console, show_broken, show_ingest, show_readings
 from loadproof.ingestion.layouts import LCLLayout, TsConvention, UKDALELayout
 from loadproof.ingestion.sources import PACKAGE_ID, SSENSource
@@ -59,10 +60,10 @@ def ingest_lcl(
 
     root, mode = choose_input(input_root, use_samples)
     ingestor = LCLIngestor(root, ts_convention=ts_convention, layout=layout)
-    with open_engine(engine, workers, plain=threads) as map_:
+    with store_to_fill(output_root) as store, open_engine(engine, workers, plain=threads) as map_:
         done = ingest(
             ingestor,
-            Store(output_root),
+            store,
             mode=mode,
             max_rejected_share=max_rejected_share,
             accept_conflicts=accept_conflicts,
@@ -109,8 +110,7 @@ def ingest_ukdale(
         downsample_30min=downsample_30min,
         layout=layout,
     )
-    store = Store(output_root)
-    with open_engine(engine, workers, plain=threads) as map_:
+    with store_to_fill(output_root) as store, open_engine(engine, workers, plain=threads) as map_:
         done = ingest(
             ingestor, store, mode=mode, max_rejected_share=max_rejected_share, strict=strict, track=bar, map_=map_
         )
@@ -155,10 +155,10 @@ def ingest_ssen_command(
         rate_limit_s=rate_limit,
         force_refresh=force_refresh,
     )
-    with open_engine(engine, workers, plain=threads) as map_:
+    with store_to_fill(output_root) as store, open_engine(engine, workers, plain=threads) as map_:
         done = ingest_ssen(
             root,
-            Store(output_root),
+            store,
             source="files" if mode == "samples" else source,
             remote=remote,
             api_key=api_key or environment.ssen_api_key_text,
@@ -192,16 +192,16 @@ def ingest_weather_command(
     from loadproof.runner.weather import ingest_weather
 
     root, mode = choose_input(input_root, use_samples)
-    store = Store(output_root)
-    done = ingest_weather(
-        root,
-        store,
-        mode=mode,
-        max_rejected_share=max_rejected_share,
-        keep_suspect=keep_suspect,
-        strict=strict,
-        track=bar,
-    )
+    with store_to_fill(output_root) as store:
+        done = ingest_weather(
+            root,
+            store,
+            mode=mode,
+            max_rejected_share=max_rejected_share,
+            keep_suspect=keep_suspect,
+            strict=strict,
+            track=bar,
+        )
     counts = {**done.rejected_by_reason, **done.values_set_aside}
     show_ingest(done, counts, ("stations", ", ".join(done.stations)))
     console.print(f"weather: {store.weather_root}", soft_wrap=True)

@@ -54,7 +54,10 @@ DERIVED_ROOT: Final = Path("data/derived/forecast")
 DEFAULTS: Final = ExperimentConfig()
 
 InputRoot = Annotated[Path, typer.Option(help="Folder that holds lcl/, ukdale/ and ssen/.")]
-OutputRoot = Annotated[Path, typer.Option(help="Folder of the readings; summaries and set-aside rows go beside it.")]
+OutputRoot = Annotated[
+    Path,
+    typer.Option(help="Folder of the readings, or s3://, az://, abfs://; summaries and set-aside rows go beside it."),
+]
 UseSamples = Annotated[
     bool | None,
     typer.Option(
@@ -63,10 +66,13 @@ UseSamples = Annotated[
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Fail on the first part that cannot be read; take no others.")]
-ProcessedRoot = Annotated[Path, typer.Option(help="Folder of the readings.")]
+ProcessedRoot = Annotated[Path, typer.Option(help="Folder of the readings, or s3://, az://, abfs://.")]
 ProcessedRootOption = Annotated[
     Path | None,
-    typer.Option(help=f"Folder of the readings; default: the config's, else {DEFAULTS.data.processed_root}."),
+    typer.Option(
+        help="Folder of the readings, or s3://, az://, abfs://; default: the config's, else "
+        f"{DEFAULTS.data.processed_root}."
+    ),
 ]
 ModelsRoot = Annotated[Path, typer.Option(help="Folder of the model folders.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="The experiment's knobs; default: those built in.")]

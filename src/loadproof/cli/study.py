@@ -16,8 +16,8 @@ from loadproof.cli.options import (
     choose_device,
     open_engine,
 )
+from loadproof.cli.places import store_at
 from loadproof.cli.show import bar, console
-from loadproof.store import Store
 
 __all__ = ["study_app"]
 
@@ -61,7 +61,7 @@ def selfplay_command(
     knobs, plan = take_knobs(config, None), STAGES[stage]
     with open_engine(engine, workers) as map_:
         done = study(
-            Store(processed_root or knobs.data.processed_root), dataset, records, work, config=knobs, budget=budget,
+            store_at(processed_root or knobs.data.processed_root), dataset, records, work, config=knobs, budget=budget,
             arms=arms or plan.arms, seeds=seeds or plan.seeds, first_seed=plan.first_seed, folds=fold or plan.folds,
             halves=half or plan.halves, device=choose_device(device), map_=map_, track=bar,
         )  # fmt: skip
@@ -97,7 +97,7 @@ def selfplay_elsewhere_command(
 
     knobs = take_knobs(config, None)
     done = study_elsewhere(
-        Store(processed_root or knobs.data.processed_root), dataset, judged_on, records, work, config=knobs,
+        store_at(processed_root or knobs.data.processed_root), dataset, judged_on, records, work, config=knobs,
         budget=budget, planned=list(jobs(**STAGES[stage]._asdict())), device=choose_device(device), track=bar,
     )  # fmt: skip
     console.print(f"{done.planned} jobs: {done.made} forecast, {done.kept} kept, {done.seconds:.0f} s")
