@@ -43,19 +43,19 @@ def naming(path: Path) -> Iterator[None]:
         raise OSError(number, os.strerror(number), str(path)) from error
 
 
-def _writer() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}"
-
-
-def write_together(files: Mapping[Path, Callable[[Path], Any]], *, aside: Path | None = None) -> None:
+def write_together(
+    files: Mapping[Path, Callable[[Path], Any]], *, alone: bool = True, aside: Path | None = None
+) -> None:
     """Let each function fill a file beside its path, then put all in place: none before every one is whole.
 
     Args:
         files: Paths, and what fills a file at another path.
+        alone: Whether nobody else writes these now; a task is done twice at once when its worker is given up too early.
         aside: Where the unfinished files lie, on the same file system; beside their paths by default.
     """
-    # A process has names of its own, for a task whose worker was given up too early is done twice at once.
-    begun = {path: (aside or path.parent) / f".{path.name}.{_writer()}.tmp" for path in files}
+    # One name each, so that a killed run leaves no more than one; where others write too, each process has its own.
+    end = ".tmp" if alone else f".{socket.gethostname()}-{os.getpid()}.tmp"
+    begun = {path: (aside or path.parent) / f".{path.name}{end}" for path in files}
     try:
         for path, write in files.items():
             for folder in {path.parent, begun[path].parent}:
@@ -69,9 +69,11 @@ def write_together(files: Mapping[Path, Callable[[Path], Any]], *, aside: Path |
             leftover.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, write: Callable[[Path], Any], *, aside: Path | None = None) -> None:
+def write_atomically(
+    path: Path, write: Callable[[Path], Any], *, alone: bool = True, aside: Path | None = None
+) -> None:
     """Let ``write`` fill a file beside ``path``, or in ``aside``, then put it in place: ``path`` is whole or absent."""
-    write_together({path: write}, aside=aside)
+    write_together({path: write}, alone=alone, aside=aside)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:

@@ -189,7 +189,7 @@ def _merge_file(job: MonthJob, shard: _Shard) -> MergedMonth:
     if not readings.is_empty():
         # Aside, for the month's folder moves into the dataset, with whatever a worker given up still writes there.
         path, aside = job.folder / f"part-{shard.number:05d}.parquet", job.folder.parent.with_name("aside")
-        write_atomically(path, partial(_write, readings, job.sources), aside=aside / job.month)
+        write_atomically(path, partial(_write, readings, job.sources), alone=False, aside=aside / job.month)
     # A contested half hour without a value was counted when its batch was staged.
     return _summed(job.month, readings, repeated.filter(pl.col("energy_kwh").is_not_null()).select(_LATE))
 

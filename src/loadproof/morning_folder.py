@@ -78,12 +78,12 @@ class MorningFolder:
     def keep(self, step: str, number: int, tables: Mapping[str, pl.DataFrame], record: Mapping[str, Any]) -> None:
         """Put a group's tables in place, and then its record."""
         files = {self.part(table, number): partial(write_parquet, frame) for table, frame in tables.items()}
-        write_together({**files, self._record(step, number): _json(record)})
+        write_together({**files, self._record(step, number): _json(record)}, alone=False)
 
     def write(self, table: str, number: int, frame: pl.DataFrame) -> None:
         """Put a group's rows of a table in place."""
         path = self.part(table, number)
-        write_together({path: partial(write_parquet, frame)})
+        write_together({path: partial(write_parquet, frame)}, alone=False)
 
     def read(self, table: str, number: int) -> pl.DataFrame | None:
         """Return a group's rows of a table, None where it has none."""

@@ -46,7 +46,7 @@ def _write(record: Record, path: Path) -> None:
 
 def write_records(records: Mapping[Path, Record]) -> None:
     """Write records, all whole or none there; the same record gives the same bytes."""
-    write_together({path: partial(_write, record) for path, record in records.items()})
+    write_together({path: partial(_write, record) for path, record in records.items()}, alone=False)
 
 
 def read_facts(path: Path) -> dict[str, Any] | None:

@@ -98,10 +98,10 @@ class RunTables:
         table = beside.with_name(f"{beside.name}.pictures.parquet")
         return facts, pl.read_parquet(table, glob=False) if table.is_file() else pl.DataFrame()
 
-    def write_forecasts(self, path: Path, forecasts: pl.DataFrame) -> None:
-        """Write one model's forecast table, whole or not at all."""
+    def write_forecasts(self, path: Path, forecasts: pl.DataFrame, *, alone: bool = True) -> None:
+        """Write one model's forecast table, whole or not at all; ``alone`` says that nobody else writes it now."""
         require(forecasts, FORECASTS, "a forecast table")
-        write_atomically(path, lambda beside: write_parquet(forecasts, beside))
+        write_atomically(path, partial(write_parquet, forecasts), alone=alone)
 
     def join_forecasts(self, path: Path, parts: Sequence[Path]) -> None:
         """Make one forecast table of several, in their order, a little at a time.

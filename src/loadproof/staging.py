@@ -135,7 +135,7 @@ class Stage:
             samples = SampleCount.together([samples, batch.samples])
             sha256 = batch.sha256
         done = StagedPart(part.number, part.name, part.size_bytes, sha256, read, tuple(sorted(months)), *samples)
-        write_atomically(self._mark(part), lambda beside: beside.write_text(json.dumps(asdict(done))))
+        write_atomically(self._mark(part), lambda beside: beside.write_text(json.dumps(asdict(done))), alone=False)
         return done
 
     def forget(self, part: Part) -> None:
@@ -243,7 +243,7 @@ class Stage:
 
     def _write(self, frame: pl.DataFrame, path: Path) -> None:
         compression: Literal["lz4", "uncompressed"] = "lz4" if pl.String in frame.dtypes else "uncompressed"
-        write_atomically(path, partial(frame.write_ipc, compression=compression))
+        write_atomically(path, partial(frame.write_ipc, compression=compression), alone=False)
 
     def _rejected(
         self, sources: Mapping[int, str], kept: Kept, late: Sequence[pl.DataFrame], raw_lines: RawLines

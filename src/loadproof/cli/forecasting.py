@@ -209,6 +209,8 @@ def forecast_command(
     )  # fmt: skip
     if entity and at is None:
         raise ConfigError("--entity is for a forecast from one instant; name that with --at")
+    if engine == "dask" and at is None:
+        raise ConfigError("--engine dask is for a forecast from one instant; name that with --at, or leave it out")
     moment = as_moment(at) if at is not None else None
     store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
     models, chosen = list(dict.fromkeys(model or ["seasonal_naive"])), choose_device(device)

@@ -121,7 +121,7 @@ def forecast_group(asked: Asked, group: Group) -> GroupSaid:
         return GroupSaid((), left_out, None)
     forecast, inputs = shorten(_forecast(asked, ready, inputs), inputs, asked.horizon_steps)
     path = asked.folder / f"part-{group.number:05d}.parquet"
-    asked.store.write_forecasts(path, forecast_table(asked.model, forecast, inputs))
+    asked.store.write_forecasts(path, forecast_table(asked.model, forecast, inputs), alone=False)
     return GroupSaid(outlooks(forecast, inputs), left_out, path)
 
 
