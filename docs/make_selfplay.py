@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from selfplay_figures import BY_QUARTER, CONFIRMED, RESULTS, pilot_figures, study_figures
+from selfplay_figures import BY_QUARTER, CONFIRMED, DRAWS, RESULTS, pilot_figures, study_figures
 from selfplay_tables import ORDER, RATIO, SAID, against, cell, controls, details, percent, table
 
 from loadproof.selfplay.board import BASES, ENDPOINTS
@@ -107,7 +107,11 @@ def claims(found: dict[str, Any]) -> list[str]:
         return ["One seed has no interval: no secondary test can be made.\n"]
     if not rows:
         return [f"Of {count} secondary tests none holds with Holm's correction at 0.05.\n"]
-    said = f"Of {count} secondary tests {len(rows)} hold with Holm's correction at 0.05:\n"
+    least = count * 2 / (DRAWS["small"] + 1)
+    said = (
+        f"Of {count} secondary tests {len(rows)} hold with Holm's correction at 0.05; {DRAWS['small']:,} draws allow "
+        f"no corrected p below {least:.3f} for the first of them:\n"
+    )
     return [said, table(["pair", "on", "change, %", "p, corrected"], rows) + "\n"]
 
 
