@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from loadproof.baselines import BASELINES
 from loadproof.baselines.seasonal import SeasonalNaive, home_scale, mean_known
 from loadproof.errors import ConfigError, NotFittedError, SchemaError
+from loadproof.evaluation.metrics import seasonal_scale
 from loadproof.features.panel import Panel
 from loadproof.features.windows import Windows, cut_windows, split_by_time
 from loadproof.schema import LEVELS
@@ -24,8 +27,8 @@ def windows_of(energy, *, first=14, last=None, context_steps=672, **kwargs):
     return cut_windows(panel, **cut, **kwargs)
 
 
-def fitted(windows, season_steps=48):
-    model = SeasonalNaive(season_steps)
+def fitted(windows, season_half_hours=48):
+    model = SeasonalNaive(season_half_hours)
     model.fit(windows, windows.take(slice(0, 0)), rng=np.random.default_rng(0))
     return model
 
@@ -176,6 +179,27 @@ def test_a_home_that_uses_nothing_does_not_keep_1_that_lives_from_being_learnt_f
     model, lively = fitted(windows_of(both)), fitted(windows_of(both[:1]))
     np.testing.assert_array_equal(*(m.predict(windows_of(both[:1]).inputs).quantiles_kwh for m in (model, lively)))
     assert (model.predict(windows_of(alone).inputs).mean_kwh == 0).all()
+
+
+@pytest.mark.parametrize(("interval_mins", "per_day"), [(5, 288), (30, 48), (60, 24)])
+def test_yesterday_is_24_hours_ago_at_steps_of_5_30_and_60_minutes(interval_mins, per_day):
+    energy = np.random.default_rng(8).gamma(1.0, 0.3, (1, per_day * 20)).astype(np.float32)
+    panel = Panel(np.array(["a"]), START, interval_mins, energy)
+    windows = cut_windows(
+        panel, context_steps=8 * per_day, horizon_steps=per_day, origins=START + np.arange(10, 19) * DAY
+    )
+    for days, season in ((1, 48), (7, 336)):
+        told = fitted(windows, season).predict(windows.inputs.take(slice(0, 1)))
+        np.testing.assert_array_equal(told.mean_kwh[0], energy[0, (10 - days) * per_day : (11 - days) * per_day])
+    scale = seasonal_scale(panel, until=START + 20 * DAY)["a"]
+    assert scale == pytest.approx(np.abs(energy[0, per_day:] - energy[0, :-per_day]).mean(), rel=1e-5)
+
+
+def test_a_season_that_is_no_number_of_steps_is_refused_with_the_mend():
+    windows = windows_of(np.ones((1, 48 * 30)))
+    odd = replace(windows.inputs, interval_mins=35)
+    with pytest.raises(ConfigError, match="48 half hours is no number of steps of 35 minutes; resample to 30 or 60"):
+        fitted(windows_of(np.random.default_rng(9).gamma(1.0, 0.3, (1, 48 * 30)))).predict(odd)
 
 
 def test_a_state_restored_forecasts_equally_and_another_season_s_is_refused():

@@ -13,6 +13,6 @@ from loadproof.forecaster import Forecaster
 
 __all__ = ["BASELINES"]
 
-_DAY, _WEEK = (partial(SeasonalNaive, season_steps=steps) for steps in (48, 336))
+_DAY, _WEEK = (partial(SeasonalNaive, season_half_hours=season) for season in (48, 336))
 
 BASELINES: Final[dict[str, Callable[[], Forecaster]]] = {b().name: b for b in (PersistenceEnsemble, _DAY, _WEEK)}

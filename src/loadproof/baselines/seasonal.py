@@ -18,6 +18,7 @@ MIN_SCALE_KWH: Final = 1e-3
 _NAMES: Final = {48: "seasonal_naive", 336: "seasonal_naive_week"}
 _HOWS: Final = (None, "earlier_season", "same_half_hour_mean", "context_mean")
 _HALF_HOURS: Final = 48
+_HALF_HOUR_MINS: Final = 30
 
 
 class _Values(NamedTuple):
@@ -121,9 +122,10 @@ class SeasonalNaive(Forecaster):
     Residuals are pooled over all homes, each divided by its scale, per local half hour. The mean is the value itself.
     """
 
-    def __init__(self, season_steps: int = 48) -> None:
-        self.season_steps = season_steps
-        self.name = _NAMES.get(season_steps, f"seasonal_naive_{season_steps}")
+    def __init__(self, season_half_hours: int = 48) -> None:
+        """Take the season in half hours; at another interval it is as many minutes."""
+        self.season_half_hours = season_half_hours
+        self.name = _NAMES.get(season_half_hours, f"seasonal_naive_{season_half_hours}")
         self._spread: NDArray[np.float32] | None = None  # (48, Q), multiples of the home's scale
 
     def fit(self, train: Windows, valid: Windows, *, rng: np.random.Generator) -> FitReport:
@@ -134,7 +136,7 @@ class SeasonalNaive(Forecaster):
         """
         del rng
         scale = home_scale(train.inputs)[:, None]  # (N, 1)
-        residuals = (train.truth_kwh - _seasonal_values(train.inputs, self.season_steps).kwh) / scale  # (N, H)
+        residuals = (train.truth_kwh - self._values(train.inputs).kwh) / scale  # (N, H)
         known = ~np.isnan(residuals)
         usable = known & (scale > MIN_SCALE_KWH)
         if not usable.any():
@@ -150,13 +152,13 @@ class SeasonalNaive(Forecaster):
     def predict(self, inputs: Inputs) -> Forecast:
         """Forecast every window; ``how`` names the source of a value that its season lacks."""
         spread_of_hour = self._known()
-        values = _seasonal_values(inputs, self.season_steps)
+        values = self._values(inputs)
         spread = home_scale(inputs)[:, None, None] * spread_of_hour[_half_hours(inputs)]  # (N, H, Q)
         return make_forecast(values.kwh[..., None] + spread, LEVELS, values.kwh, how=values.how, hows=_HOWS)
 
     def state(self) -> ModelState:
         """Return the season and the spread of its residuals."""
-        return ModelState({"season_steps": self.season_steps}, {"spread": self._known()}, {})
+        return ModelState({"season_half_hours": self.season_half_hours}, {"spread": self._known()}, {})
 
     def restore(self, state: ModelState) -> None:
         """Become what ``state`` says, as if fitted.
@@ -166,9 +168,18 @@ class SeasonalNaive(Forecaster):
         """
         spread = state.arrays.get("spread")
         fits = spread is not None and spread.shape == (_HALF_HOURS, len(LEVELS)) and bool(np.isfinite(spread).all())
-        if spread is None or not fits or state.knobs.get("season_steps") != self.season_steps:
+        if spread is None or not fits or state.knobs.get("season_half_hours") != self.season_half_hours:
             raise SchemaError(f"the state is not that of {self.name}, or damaged; train it again")
         self._spread = np.asarray(spread, dtype=np.float32)
+
+    def _values(self, inputs: Inputs) -> _Values:
+        season_steps, beyond_mins = divmod(self.season_half_hours * _HALF_HOUR_MINS, inputs.interval_mins)
+        if beyond_mins:
+            raise ConfigError(
+                f"a season of {self.season_half_hours} half hours is no number of steps of {inputs.interval_mins} "
+                "minutes; resample to 30 or 60"
+            )
+        return _seasonal_values(inputs, season_steps)
 
     def _known(self) -> NDArray[np.float32]:
         if self._spread is None:

@@ -43,6 +43,7 @@ METRIC_UNITS: Final = {
 """The metrics and their units ("1" is a pure ratio), in the order of :func:`metric_values`."""
 
 _HOMES_AT_ONCE: Final = 256
+_DAY_MINS: Final = 24 * 60
 _MASE: Final = list(METRIC_UNITS).index("mase")
 _N, _N_SCALED, _ABS_SCALED = (SUM_NAMES.index(name) for name in ("n", "n_scaled", "abs_scaled"))
 
@@ -119,11 +120,12 @@ def _home_figures(sums: Sums, weights: Weights) -> _Figures:
     return _Figures(metric_values(totals), low, high, counts)
 
 
-def seasonal_scale(panel: Panel, *, until: Moment, season_steps: int = 48) -> dict[str, float]:
+def seasonal_scale(panel: Panel, *, until: Moment, season_steps: int | None = None) -> dict[str, float]:
     """Return each household's MASE scale: the MAE in kWh of its own value one season before, up to ``until``.
 
-    NaN where no two readings lie one season apart.
+    A season is a day unless said otherwise; NaN where no two readings lie one apart.
     """
+    season_steps = season_steps or _DAY_MINS // panel.interval_mins
     n_steps = int(np.clip(panel.steps_to(np.array([to_instant(until)]))[0], 0, panel.energy_kwh.shape[1]))
     energy = panel.energy_kwh[:, :n_steps]
     error = np.abs(energy[:, season_steps:] - energy[:, :-season_steps])  # (E, T - season)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from loadproof import __version__
-from loadproof.baselines.seasonal import SeasonalNaive
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.evaluation.board import Part, board_rows
@@ -92,13 +91,6 @@ def _knobs_of(setting: Setting, config: ExperimentConfig) -> ExperimentConfig:
     )
 
 
-def _build(job: Job, config: ExperimentConfig, forecasters: Mapping[str, Builder], device: str) -> Forecaster:
-    seasons = {"seasonal_naive": 24, "seasonal_naive_week": 168}
-    if job.setting.level == HOURLY and job.model in seasons:
-        return SeasonalNaive(seasons[job.model])
-    return forecasters[job.model](_knobs_of(job.setting, config), device)
-
-
 def _judge(task: _Task, ground: Ground, forecaster: Forecaster, config: ExperimentConfig) -> Judged:
     job, variants = task.job, variants_of(config.calibration)
     # Arms and lags of one model share their chance, so that they differ by what was known alone.
@@ -160,14 +152,15 @@ _GROUND: Final = _Ground()
 
 def _do(board: _Board, task: _Task) -> str:
     """Do a job, write its records, and return its name."""
-    builders = board.forecasters or FORECASTERS
-    ground, forecaster = _GROUND.at(board, task.job.setting), _build(task.job, board.config, builders, board.device)
+    job, builders = task.job, board.forecasters or FORECASTERS
+    ground = _GROUND.at(board, job.setting)
+    forecaster = builders[job.model](_knobs_of(job.setting, board.config), board.device)
     judged = _judge(task, ground, forecaster, board.config)
     libraries = {name: _version(name) for name in _LIBRARIES}
     by_whom = {"loadproof_version": __version__, "device": board.device, "libraries": libraries}
     facts = task.identity | judged.facts | by_whom
     write_records({path: Record(facts | {"variant": name}, judged.frames[name]) for name, path in task.paths.items()})
-    return task.job.path
+    return job.path
 
 
 def _say_how_long(tasks: Sequence[_Task], root: Path) -> None:
