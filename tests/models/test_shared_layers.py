@@ -35,6 +35,7 @@ def test_a_rank_normalises_its_rows_by_the_whole_batch_as_torchs_own_layer_does(
     torch.testing.assert_close(ours.running_mean, own.running_mean)
     torch.testing.assert_close(ours.running_var, own.running_var)
     assert ours.num_batches_tracked == 1
+    assert shared(rows.bfloat16(), ours).dtype == own(rows.bfloat16()).dtype == torch.bfloat16
 
 
 def test_alone_the_norm_is_torchs_own_bit_for_bit():

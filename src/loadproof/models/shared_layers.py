@@ -61,7 +61,7 @@ class Norm(nn.BatchNorm1d):
         variance = square - mean.square()
         self._follow(mean.detach(), variance.detach() * sums[-1] / (sums[-1] - 1))
         scale = self.weight * (variance + self.eps).rsqrt().to(x.dtype)  # (D,)
-        return (x - mean.to(x.dtype)) * scale + self.bias
+        return ((x - mean.to(x.dtype)) * scale + self.bias).to(x.dtype)
 
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
         """Let the running statistics take a step."""

@@ -183,7 +183,7 @@ def _regrets(game: Game, plays: list[_Play]) -> list[float]:
     loss = game.solver.pinball_kwh(together)  # (B,)
     if game.arm.reward != "loss" and game.reference is not None:
         loss = loss - game.reference.pinball_kwh(together)
-    scaled = loss.numpy() / np.concatenate([play.scales_kwh for play in plays])  # (B,)
+    scaled = loss.cpu().numpy() / np.concatenate([play.scales_kwh for play in plays])  # (B,)
     parts = np.split(scaled, np.cumsum([len(play.scales_kwh) for play in plays])[:-1])
     return [float(np.nanmean(part)) if np.isfinite(part).any() else float("nan") for part in parts]
 
