@@ -72,7 +72,7 @@ def stage_figures(name: str, records: Sequence[Told], pairs: Sequence[str]) -> d
     if not whole:
         return found
     found |= figures(whole, pairs, draws=DRAWS["small"])
-    for fold in stage.folds if len(stage.folds) > 1 else ():
+    for fold in stage.folds if name == "confirmation" else ():
         frames = frames_of([one for one in whole if one[0]["fold"] == fold])
         of_fold = {pair: pair_figures(frames, *pair.split(":"), draws=DRAWS["pilot"]) for pair in pairs}
         found.setdefault("by_quarter", {})[fold] = {
