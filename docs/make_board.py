@@ -1,11 +1,11 @@
-"""Write docs/results/board.md and board.json from the records of a board.
+"""Write docs/results/board.md, board.json and the README's table from the records of a board.
 
     loadproof ingest lcl --no-use-samples --input-root data/raw --output-root data/processed
     loadproof ingest weather --no-use-samples --input-root data/raw
     loadproof backtest --no-use-samples --config docs/results/board.yaml --records docs/results/records/board
     python docs/make_board.py
 
-The figures are kept in docs/results/board.json, so that a test can hold the page against them.
+The figures are kept in docs/results/board.json, so that a test can hold both pages against them.
 """
 
 import argparse
@@ -21,6 +21,8 @@ RESULTS = Path(__file__).with_name("results")
 RECORDS = RESULTS / "records" / "board"
 FIGURES = RESULTS / "board.json"
 PAGE = RESULTS / "board.md"
+README = RESULTS.parents[1] / "README.md"
+BRIEF = ("crps", "pinball_scaled", "coverage_80")
 DRAWS = 1000
 KEYS = ("level_of_aggregation", "split", "arm", "data_lag_steps", "subject", "variant", "metric")
 KEPT = (*KEYS, "value", "low", "high", "n", "unit", "every", "parts")
@@ -218,6 +220,28 @@ def level_table(board: Board, level: str, split: str, arm: str = "none", lag: in
     return table(head, lines) if lines else ""
 
 
+def brief(board: Board) -> str:
+    """Return the README's table: single homes, unseen homes and unseen time, models as they are."""
+    at = ("home", "unseen_homes_and_time", "none", board.about["knobs"]["forecast"]["data_lag_steps"])
+    lines = [
+        [
+            named(model, variant, board.row(*at, model, variant, "pinball")),
+            *(figure(board.row(*at, model, variant, name), 4 if "kWh" in METRICS[name] else 3) for name in BRIEF),
+            figure(board.row(*at, model, variant, f"pinball_ratio_to:{BAR}")),
+        ]
+        for model, variant in board.who(*at)
+        if variant == "raw"
+    ]
+    return table(["model", *(METRICS[name] for name in BRIEF), "mean pinball to persistence's"], lines)
+
+
+def between(text: str, new: str) -> str:
+    """Return ``text`` with what stands between its two markers replaced."""
+    start, end = "<!-- results -->\n", "<!-- /results -->"
+    head, rest = text.split(start)
+    return head + start + new + "\n" + end + rest.split(end)[1]
+
+
 def aims(board: Board) -> str:
     """Return what was aimed at on unseen homes and unseen time beside what was reached."""
     lines = []
@@ -338,11 +362,13 @@ def page(figures: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Keep the figures of the records, then write the page."""
+    """Keep the figures of the records, then write both pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=Path, default=RECORDS, help="the folder that 'loadproof backtest' filled")
     keep(parser.parse_args().records)
-    PAGE.write_text(page(json.loads(FIGURES.read_text())), encoding="utf-8")
+    figures = json.loads(FIGURES.read_text())
+    PAGE.write_text(page(figures), encoding="utf-8")
+    README.write_text(between(README.read_text(encoding="utf-8"), brief(Board(figures))), encoding="utf-8")
 
 
 if __name__ == "__main__":

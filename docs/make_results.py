@@ -1,10 +1,10 @@
-"""Write docs/results/baselines.md and the README's table from one run's metrics.
+"""Write docs/results/baselines.md from one run's metrics.
 
     loadproof ingest lcl --no-use-samples --input-root data/raw --output-root data/processed
     loadproof forecast --model persistence_ensemble --model seasonal_naive --model seasonal_naive_week
     python docs/make_results.py --run data/derived/forecast
 
-The figures are kept in docs/results/baselines.json, so that a test can hold both pages against them.
+The figures are kept in docs/results/baselines.json, so that a test can hold the page against them.
 """
 
 import argparse
@@ -14,7 +14,6 @@ from typing import Any
 
 DOCS = Path(__file__).parent
 FIGURES = DOCS / "results" / "baselines.json"
-README = DOCS.parent / "README.md"
 SHOWN = {
     "mae": "MAE, kWh",
     "crps": "CRPS, kWh",
@@ -25,7 +24,6 @@ SHOWN = {
     "coverage_80": "in 80 % band",
     "coverage_90": "in 90 % band",
 }
-BRIEF = ("mae", "crps", "mase", "coverage_80")
 
 
 def keep(run: Path) -> None:
@@ -74,21 +72,13 @@ NRMSE is pooled over all half hours of all homes; MASE divides by each home's ow
 """
 
 
-def between(text: str, new: str) -> str:
-    """Return ``text`` with what stands between its two markers replaced."""
-    start, end = "<!-- results -->\n", "<!-- /results -->"
-    head, rest = text.split(start)
-    return head + start + new + "\n" + end + rest.split(end)[1]
-
-
 def main() -> None:
-    """Keep the figures of a run, then write both pages."""
+    """Keep the figures of a run, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="the folder that 'loadproof forecast' wrote")
     keep(parser.parse_args().run)
     figures = json.loads(FIGURES.read_text())
     (DOCS / "results" / "baselines.md").write_text(page(figures), encoding="utf-8")
-    README.write_text(between(README.read_text(encoding="utf-8"), table(figures, BRIEF)), encoding="utf-8")
 
 
 if __name__ == "__main__":
