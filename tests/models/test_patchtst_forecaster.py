@@ -233,6 +233,13 @@ def test_hourly_steps_need_half_as_many_and_a_week_of_168_is_enough():
     assert forecaster.predict(split.test.inputs).quantiles_kwh.shape[1:] == (24, 7)
 
 
+@pytest.mark.parametrize(("lag", "published"), [(192, 48), (240, 0)])
+def test_a_lag_that_leaves_less_than_3_days_of_the_lookback_to_learn_from_is_refused_with_the_mend(lag, published):
+    split = split_of(series(1, 42, 8), 42, data_lag_steps=lag)
+    with pytest.raises(ConfigError, match=f"of which {published} are published; raise context_steps .* to {144 + lag}"):
+        PatchTSTForecaster(SMALL).fit(split.train, split.valid, rng=np.random.default_rng(1))
+
+
 def test_a_vacant_home_stays_below_1_kwh_a_half_hour(fitted):
     energy = np.full(288, 0.02)
     assert fitted.predict(windows_of(energy, days=[6]).inputs).quantiles_kwh.max() < 1

@@ -60,8 +60,12 @@ def _learn(knobs: PatchTSTConfig, train: Windows) -> _Fitted:
     day = _day_steps(inputs.interval_mins)
     context_steps = inputs.context_kwh.shape[1]
     lookback = min(_steps(knobs.lookback_steps, inputs.interval_mins), context_steps) // day * day
-    if lookback < (least := max(SHORT_DAYS * day, 2 * _steps(knobs.patch_steps, inputs.interval_mins))):
-        raise ConfigError(f"a context of {context_steps} steps is too short; raise context_steps to {least} or more")
+    published = max(lookback - inputs.data_lag_steps, 0)
+    if published < (least := max(SHORT_DAYS * day, 2 * _steps(knobs.patch_steps, inputs.interval_mins))):
+        raise ConfigError(
+            f"a context of {context_steps} steps is too short: it looks back upon {lookback}, of which {published} are "
+            f"published; raise context_steps and patchtst.lookback_steps to {least + inputs.data_lag_steps} or more"
+        )
     typical = max(float(np.nanmean(train.truth_kwh, dtype=np.float64)), FLOOR_KWH)
     covariates = fit_covariates(inputs.known_names, inputs.by_origin().known)
     return _Fitted(lookback, inputs.horizon_steps, inputs.interval_mins, typical, covariates)
