@@ -23,7 +23,7 @@ import psutil
 __all__ = ["main", "measure"]
 
 IN_A_NET_OF_ITS_OWN = "LOADPROOF_MEASURED"
-SAMPLE_S = 0.1
+SAMPLE_S = 0.25
 
 
 def _raise_loopback() -> None:

@@ -81,7 +81,9 @@ def _make_days(folder: Path, rows: int) -> None:
         day = FIRST_DAY + dt.timedelta(days=number)
         path = folder / "ssen" / f"{day}.csv"
         if not path.is_file():
-            write_day(path, day, feeders=FEEDERS_A_DAY, rng=rng_for(SEED, f"made ssen {day}"))
+            beside = path.with_suffix(".part")
+            write_day(beside, day, feeders=FEEDERS_A_DAY, rng=rng_for(SEED, f"made ssen {day}"))
+            beside.rename(path)
     write_lookup(folder / "ssen" / "LV_FEEDER_LOOKUP.csv", feeders=FEEDERS_A_DAY)
 
 

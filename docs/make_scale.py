@@ -1,0 +1,286 @@
+"""Write docs/scale.md and docs/results/scale.svg from the records of benchmarks/scale.py.
+
+nice -n 5 python benchmarks/scale.py --work /tmp/scale
+python docs/make_scale.py
+"""
+
+import json
+import math
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import altair as alt
+import vl_convert
+
+DOCS: Final = Path(__file__).parent
+RECORDS: Final = DOCS / "results" / "records" / "scale"
+
+OPERATORS: Final = 5
+FEEDERS: Final = 400_000
+ROWS_A_YEAR: Final = 1.5e9
+"""Of one operator. Source: SSEN's published days of 2024: 86,600 feeders of 48 half hours make 1.5 billion a year."""
+CORES: Final = 16
+MEMORY_GB: Final = 64
+AIM_ROWS: Final = 10**7
+HOURS: Final = 1.0
+"""A morning's run should be over in this time."""
+
+NAMES: Final = {"plain": "one process", "dask1": "dask, 1 worker", "dask2": "dask, 2 workers"}
+SHAPES: Final = {"": "an ingest", "first": "a first morning", "next": "the next morning"}
+WHATS: Final = {"ingest": "rows", "fleet": "feeders"}
+
+Record = dict[str, Any]
+
+HEAD = """# What scale costs
+
+Made by `python docs/make_scale.py` from the records that `benchmarks/scale.py` left, a small file a point. Rows are
+made SSEN days of 2024's format, feeders are sums of the simulator's homes, forecast by `ridge` and watched by
+`sub_pca`. A *first* morning finds nothing kept, the *next* one finds the days that it scored.
+
+**How far to trust it.** All points were taken on a machine of {cpus} cores that others used heavily at the time (the
+load before a point was {load_low:.0f} to {load_high:.0f}), once each. Wall seconds there say little; processor seconds,
+peak memory and bytes are steadier, and the sums below are made of those alone. The largest points measured are {rows:,}
+rows and {feeders:,} feeders{missing}.
+"""
+
+FIGURE = """
+![Processor seconds over rows and over feeders](results/scale.svg)
+"""
+
+
+class Line(NamedTuple):
+    """A quantity as it grows: so much at the start, and so much a row or feeder, between its two largest points.
+
+    Of a single point all is taken to grow, the start too, so that it says the most.
+    """
+
+    start: float
+    each: float
+
+    def at(self, size: float) -> float:
+        """Return the quantity at a size."""
+        return self.start + self.each * size
+
+
+def _wrapped(text: str) -> str:
+    """Return paragraphs and headings with their lines filled anew."""
+    return "\n\n".join(textwrap.fill(part, 120) for part in text.strip().split("\n\n"))
+
+
+def _records() -> list[Record]:
+    found = [json.loads(path.read_text()) for path in sorted(RECORDS.glob("*.json"))]
+    return sorted(found, key=lambda one: (one["what"], one["size"], one["engine"], one["morning"]))
+
+
+def _cpu_s(record: Record) -> float:
+    return float(record["main_cpu_s"] + record["workers_cpu_s"])
+
+
+def _line(records: list[Record], value: Callable[[Record], float], **of: str) -> Line | None:
+    """Return how a value grows among the records that are of this kind; None without any."""
+    points = [(one["size"], value(one)) for one in records if all(one[name] == wanted for name, wanted in of.items())]
+    if not points:
+        return None
+    if len(points) == 1:
+        return Line(0.0, points[0][1] / points[0][0])
+    (small, less), (large, more) = points[-2:]
+    each = max((more - less) / (large - small), 0.0)
+    return Line(max(less - each * small, 0.0), each)
+
+
+def table(records: list[Record], what: str) -> str:
+    """Return a row a point."""
+    unit = WHATS[what]
+    head = f"| {unit} | | wall s | processor s | {unit} a processor s | main, MB | a worker, MB | over the wire, MB |"
+    lines = [head, "|---:|---|" + "---:|" * 6]
+    for one in records:
+        if one["what"] == what:
+            kind = NAMES[one["engine"]] + (f", {one['morning']} morning" if one["morning"] else "")
+            wire = "" if one["engine"] == "plain" or one["wire_bytes"] is None else f"{one['wire_bytes'] / 1e6:.2f}"
+            worker = f"{one['worker_peak_mb']:,}" if one["engine"] != "plain" else ""
+            cells = (f"{one['size']:,}", kind, f"{one['wall_s']:,.0f}", f"{_cpu_s(one):,.1f}",
+                     f"{one['size'] / _cpu_s(one):,.0f}", f"{one['main_peak_mb']:,}", worker, wire)  # fmt: skip
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def overhead(records: list[Record]) -> str:
+    """Return in a sentence or two what the engine costs beside the plain run."""
+    said = []
+    for what, morning in (("ingest", ""), ("fleet", "next")):
+        pairs = {}
+        for one in records:
+            if (one["what"], one["morning"]) == (what, morning):
+                pairs.setdefault(one["size"], {})[one["engine"]] = _cpu_s(one)
+        both = {size: pair for size, pair in pairs.items() if {"plain", "dask1"} <= set(pair)}
+        if both:
+            size = max(both)
+            more = both[size]["dask1"] / both[size]["plain"] - 1
+            extra_s = both[size]["dask1"] - both[size]["plain"]
+            said.append(f"at {size:,} {WHATS[what]} one worker takes {more:+.0%} processor time ({extra_s:+.1f} s)")
+    words = "; ".join(said) or "not measured yet"
+    largest = max((one["size"] for one in records if (one["what"], one["engine"]) == ("ingest", "dask1")), default=0)
+    taken = "" if largest >= AIM_ROWS else ", a point that was not taken"
+    return _wrapped(
+        f"**The engine's overhead**: {words}. The aim is under 15 % at {AIM_ROWS:,} rows{taken}. Processes that wait "
+        "for a busy machine spend time on that too, which is not told apart here."
+    )
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:,.1f} h" if seconds >= 3600 else f"{seconds / 60:,.1f} min"
+
+
+def national(records: list[Record]) -> str:
+    """Return what a national run would take, by the records."""
+    rows = _line(records, _cpu_s, what="ingest", engine="plain")
+    bytes_a_row = _line(records, lambda one: one["out_bytes"], what="ingest", engine="plain")
+    mornings = {name: _line(records, _cpu_s, what="fleet", engine="plain", morning=name) for name in ("first", "next")}
+    out, kept = (
+        _line(records, lambda one, name=name: one[name], what="fleet", engine="plain", morning="next")
+        for name in ("out_bytes", "kept_bytes")
+    )
+    if None in (rows, bytes_a_row, out, kept, *mornings.values()):
+        return "## A national run\n\nNot enough is measured yet.\n"
+    a_day, a_year = OPERATORS * ROWS_A_YEAR / 365, OPERATORS * ROWS_A_YEAR
+    points = sum((one["what"], one["engine"]) == ("ingest", "plain") for one in records)
+    largest = max(one["size"] for one in records if one["what"] == "fleet")
+    alone = "; of rows there is one such point, and its start is taken to grow too" if points == 1 else ""
+    day_s, year_s = rows.each * a_day, rows.each * a_year
+    lines = [
+        ("ingest of a day's rows", f"{a_day / 1e6:,.1f} million", _hours(day_s), _hours(day_s / CORES)),
+        ("ingest of a year at once", f"{a_year / 1e9:,.1f} billion", _hours(year_s), _hours(year_s / CORES)),
+    ]
+    for name, line in mornings.items():
+        total = OPERATORS * line.at(FEEDERS / OPERATORS)
+        title = f"the {'first' if name == 'first' else 'next'} morning's run"
+        lines.append((title, f"{FEEDERS:,} feeders", _hours(total), _hours(total / CORES)))
+    rows_table = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    stored = [
+        (
+            "readings at rest, a year",
+            f"{bytes_a_row.each * a_year / 1e9:,.0f} GB",
+            f"{bytes_a_row.each:.1f} bytes a row",
+        ),
+        ("a morning's tables", f"{out.each * FEEDERS / 1e9:,.1f} GB", f"{out.each / 1e3:,.1f} kB a feeder"),
+        ("the same, a year of mornings", f"{out.each * FEEDERS * 365 / 1e12:,.2f} TB", ""),
+        (
+            "days that are kept for the next",
+            f"{kept.each * FEEDERS / 1e9:,.1f} GB",
+            f"{kept.each / 1e3:,.1f} kB a feeder",
+        ),
+    ]
+    storage = "\n".join("| " + " | ".join(cells) + " |" for cells in stored)
+    about = _wrapped(
+        f"{OPERATORS} operators of {FEEDERS // OPERATORS:,} feeders and {ROWS_A_YEAR / 1e9:g} billion rows a year "
+        "each, every morning. Processor time grows from here as it does between the two largest points measured with "
+        f"one process{alone}. An operator has {FEEDERS / OPERATORS / largest:,.0f} times the feeders of the largest "
+        "fleet measured, so take the sums for an order of magnitude."
+    )
+    return f"""## A national run
+
+{about}
+
+| | how much | processor time | on {CORES} cores, if all of it is shared |
+|---|---:|---:|---:|
+{rows_table}
+
+| Storage | | measured |
+|---|---:|---:|
+{storage}
+"""
+
+
+def wall(records: list[Record]) -> str:
+    """Return where the first wall stands: what one process does for all groups."""
+    memory, seconds = (
+        _line(records, value, what="fleet", engine="dask1", morning="next")
+        for value in (lambda one: one["main_peak_mb"], lambda one: one["main_cpu_s"])
+    )
+    worker = [one["worker_peak_mb"] for one in records if one["what"] == "fleet" and one["engine"] != "plain"]
+    if memory is None or seconds is None or not (memory.start or seconds.start) or not memory.each or not seconds.each:
+        return ""  # a single point says nothing of growth
+    own = FEEDERS / OPERATORS
+    full = (MEMORY_GB * 1000 - memory.start) / memory.each
+    slow = (HOURS * 3600 - seconds.start) / seconds.each
+    first = "memory" if full < slow else "time"
+    about = (
+        f"Groups share nothing, and a worker needed {max(worker):,} MB at most. One step is not shared: a day is "
+        "judged among the scores of all groups, and the main process does that, once a detector. With all else it "
+        f"does, such as sending tasks and putting tables in place, it took {memory.each * 1000:,.0f} kB and "
+        f"{seconds.each * 1000:.1f} ms of processor time more for each feeder more. An operator of {own:,.0f} feeders, "
+        f"who is judged by itself, so wants {memory.at(own) / 1000:,.1f} GB in one process and "
+        f"{_hours(seconds.at(own))} in which no other core helps. A machine of {MEMORY_GB} GB is full at "
+        f"{_feeders(full)} feeders of one operator, and at {_feeders(slow)} that step alone takes {HOURS:g} h: the "
+        f"first wall is {first}. Beyond it ranks would have to be merged from groups, as sorted scores can be; nothing "
+        "here does that."
+    )
+    return f"## Where the first wall stands\n\n{_wrapped(about)}"
+
+
+def _feeders(count: float) -> str:
+    """Return a count to two figures."""
+    digits = 10 ** max(int(math.log10(max(count, 1))) - 1, 0)
+    return f"{round(count / digits) * digits:,}"
+
+
+ASSUMED = f"""## Assumed
+
+* What is made costs what is real: real feeders have gaps, repeats and late days, which this leaves out.
+* Processor time per row and feeder goes on as between the two largest points. Nothing was run at national size.
+* Each operator's rows come as daily files of its own, and are judged by themselves.
+* Machines of {CORES} cores and {MEMORY_GB} GB on one shared folder that is as fast as a local disk. What reading costs
+  is not told apart here.
+* One forecaster and one detector. A second of each adds its own time and tables, and reads nothing again.
+* A forecaster that is a network costs more on processors (docs/results/train_speed.md), and was not run here.
+"""
+
+
+def chart(records: list[Record]) -> str:
+    """Return the curves as SVG: processor seconds over rows and over feeders, both axes by tens."""
+    values = [
+        {"size": one["size"], "seconds": _cpu_s(one), "what": one["what"],
+         "kind": NAMES[one["engine"]], "morning": SHAPES[one["morning"]]}
+        for one in records
+    ]  # fmt: skip
+    panels = []
+    for what, title in (("ingest", "rows ingested"), ("fleet", "feeders in a morning")):
+        mine = [value for value in values if value["what"] == what]
+        drawn = alt.Chart(alt.Data(values=mine)).encode(
+            x=alt.X("size:Q", title=title, scale=alt.Scale(type="log"), axis=alt.Axis(format="~s", tickCount=4)),
+            y=alt.Y("seconds:Q", title="processor seconds", scale=alt.Scale(type="log"),
+                    axis=alt.Axis(format="~s", tickCount=4)),
+            color=alt.Color("kind:N", title=None, sort=list(NAMES.values()), scale=alt.Scale(scheme="tableau10")),
+        )  # fmt: skip
+        shapes = alt.Scale(domain=list(SHAPES.values()), range=["circle", "square", "triangle-up"])
+        shape = alt.Shape("morning:N", title=None, sort=list(SHAPES.values()), scale=shapes)
+        lines = drawn.mark_line(strokeWidth=1.5).encode(detail="morning:N")
+        points = drawn.mark_point(size=60, filled=True, opacity=1).encode(shape=shape)
+        panels.append((lines + points).properties(width=300, height=240))
+    return str(vl_convert.vegalite_to_svg(alt.hconcat(*panels).to_dict()))
+
+
+def page(records: list[Record]) -> str:
+    """Return the page."""
+    rows, feeders = (max((one["size"] for one in records if one["what"] == what), default=0) for what in WHATS)
+    wanted = [f"{10**8:,} rows"] * (rows < 10**8) + [f"{10**5:,} feeders"] * (feeders < 10**5)
+    missing = f"; the points at {' and '.join(wanted)} were not taken" if wanted else ""
+    loads = [one["load_before"] for one in records]
+    head = HEAD.format(cpus=records[0]["cpus"], load_low=min(loads), load_high=max(loads), rows=rows, feeders=feeders,
+                       missing=missing)  # fmt: skip
+    measured = ["## Measured", table(records, "ingest"), table(records, "fleet"), overhead(records)]
+    parts = [_wrapped(head), FIGURE, *measured, national(records), wall(records), ASSUMED]
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def main() -> None:
+    """Write the page and its figure."""
+    records = _records()
+    (DOCS / "results" / "scale.svg").write_text(chart(records), encoding="utf-8")
+    (DOCS / "scale.md").write_text(page(records), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

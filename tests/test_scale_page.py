@@ -1,0 +1,68 @@
+"""The page on scale is what its records say."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def make():
+    spec = importlib.util.spec_from_file_location("make_scale", ROOT / "docs" / "make_scale.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def record(what, size, engine="plain", morning="", *, main_cpu_s, workers_cpu_s=0.0, **more):
+    return {
+        "what": what, "size": size, "engine": engine, "morning": morning, "main_cpu_s": main_cpu_s, "cpus": 2,
+        "workers_cpu_s": workers_cpu_s, "wall_s": 9.0, "main_peak_mb": 100 + size / 100, "worker_peak_mb": 300,
+        "wire_bytes": 1000, "out_bytes": 5 * size, "kept_bytes": 7 * size, "load_before": 1.0, **more,
+    }  # fmt: skip
+
+
+def test_a_line_grows_as_between_the_two_largest_points_and_so_leaves_the_start_out(make):
+    points = [record("ingest", size, main_cpu_s=cpu_s) for size, cpu_s in ((10, 90.0), (100, 12.0), (1000, 102.0))]
+    line = make._line(points, make._cpu_s, what="ingest")
+    assert (line.each, line.start) == (pytest.approx(0.1), pytest.approx(2.0))
+    assert line.at(10_000) == pytest.approx(1002)
+    assert make._line(points, make._cpu_s, what="fleet") is None
+
+
+def test_a_national_day_of_20_million_rows_at_10_s_a_million_is_205_s(make):
+    rows = [record("ingest", 10**6, main_cpu_s=12.0), record("ingest", 10**7, main_cpu_s=102.0)]
+    fleets = [
+        record("fleet", size, morning=morning, main_cpu_s=size * each)
+        for size in (100, 1000)
+        for morning, each in (("first", 0.02), ("next", 0.009))
+    ]
+    said = make.national([*rows, *fleets])
+    assert "| ingest of a day's rows | 20.5 million | 3.4 min |" in said
+    assert "| the next morning's run | 400,000 feeders | 1.0 h | 3.8 min |" in said
+    assert "| readings at rest, a year | 38 GB | 5.0 bytes a row |" in said
+    assert "Not enough is measured yet" in make.national(rows)
+
+
+def test_the_first_wall_is_the_hour_where_memory_would_last_longer(make):
+    points = [
+        record("fleet", size, "dask1", "next", main_cpu_s=size * 0.001, workers_cpu_s=1.0) for size in (1000, 10_000)
+    ]
+    said = make.wall(points)
+    assert "10 kB and 1.0 ms of processor time more" in said
+    assert "at 3,600,000 that step alone takes" in " ".join(said.split())
+    assert "the first wall is time" in " ".join(said.split())
+    assert make.wall(points[:1]) == ""
+
+
+def test_the_committed_page_and_curves_are_made_of_the_committed_records(make):
+    records = make._records()
+    assert (ROOT / "docs" / "scale.md").read_text() == make.page(records)
+    assert len({(one["what"], one["size"], one["engine"], one["morning"]) for one in records}) == len(records)
+    for path in make.RECORDS.glob("*.json"):
+        one = json.loads(path.read_text())
+        words = [one["what"], str(one["size"]), one["engine"], *([one["morning"]] if one["morning"] else [])]
+        assert path.stem == "-".join(words)
