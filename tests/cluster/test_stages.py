@@ -27,6 +27,8 @@ from loadproof.runner.ingest import ingest
 from loadproof.runner.predict import predict
 from loadproof.store import Store
 
+ROOT = Path(__file__).parents[2]
+
 PARTS, MONTHS = 6, 3
 
 
@@ -201,13 +203,23 @@ def test_the_14_jobs_of_a_board_on_a_cluster_come_to_the_rows_of_the_plain_run(m
     assert len(find_records(tmp_path / "dask")) == 28
 
 
-def run(arguments, environment):
+def run(arguments, environment, cwd=None):
     done = subprocess.run(
         [sys.executable, "-m", "loadproof", *map(str, arguments)], env=environment, capture_output=True, text=True,
-        check=False,
+        check=False, cwd=cwd,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done
+
+
+def test_workers_that_stand_in_another_folder_find_an_input_that_is_named_from_here(cluster, tmp_path):
+    environment = {**cluster.of_a_client, "USE_SAMPLES": "true"}
+    assert cluster.folder != ROOT
+    for name, one in (("plain", {**environment, "LOADPROOF_ENGINE": "plain"}), ("dask", environment)):
+        run(["ingest", "lcl", "--output-root", tmp_path / name / "processed"], one, cwd=ROOT)
+    ours, theirs = digests(tmp_path / "plain"), digests(tmp_path / "dask")
+    assert [name for name in ours if name.startswith("processed/")]
+    assert ours == theirs
 
 
 def test_the_real_archive_ingested_and_forecast_by_two_workers_gives_the_tables_of_the_plain_run(

@@ -58,7 +58,7 @@ def ingest_lcl(
     from loadproof.ingestion.lcl import LCLIngestor
     from loadproof.runner.ingest import ingest, threads
 
-    root, mode = choose_input(input_root, use_samples)
+    root, mode = choose_input(input_root, use_samples, engine)
     ingestor = LCLIngestor(root, ts_convention=ts_convention, layout=layout)
     with store_to_fill(output_root) as store, open_engine(engine, workers, plain=threads) as map_:
         done = ingest(
@@ -101,7 +101,7 @@ def ingest_ukdale(
     from loadproof.ingestion.ukdale import UKDALEIngestor
     from loadproof.runner.ingest import ingest, threads
 
-    root, mode = choose_input(input_root, use_samples)
+    root, mode = choose_input(input_root, use_samples, engine)
     ingestor = UKDALEIngestor(
         root,
         houses=house,
@@ -146,7 +146,7 @@ def ingest_ssen_command(
     from loadproof.runner.ingest import threads
     from loadproof.runner.ssen import Remote, ingest_ssen
 
-    root, mode = choose_input(input_root, use_samples)
+    root, mode = choose_input(input_root, use_samples, engine)
     environment = read_environment()
     remote = Remote(
         cache_root=CACHE_ROOT,

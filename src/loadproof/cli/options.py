@@ -101,14 +101,31 @@ def sample_mode(use_samples: bool | None, where: str) -> str:
     return "samples" if mode.on else "files"
 
 
-def choose_input(input_root: Path, use_samples: bool | None) -> tuple[Path, str]:
-    """Return where to read from, and the mode's name."""
+def choose_input(input_root: Path, use_samples: bool | None, engine: EngineName | None = None) -> tuple[Path, str]:
+    """Return where to read from, absolute if the workers of a cluster shall find it too, and the mode's name."""
     mode = sample_mode(use_samples, f"samples lie in {SAMPLES_ROOT}, files in {input_root}")
     if mode == "samples" and not SAMPLES_ROOT.is_dir():
         raise SourceError(
             f"{SAMPLES_ROOT}: is not here; run 'loadproof sample' to write the samples, or pass --no-use-samples"
         )
-    return (SAMPLES_ROOT if mode == "samples" else input_root), mode
+    root = SAMPLES_ROOT if mode == "samples" else input_root
+    return (root.absolute() if choose_engine(engine) == "dask" else root), mode
+
+
+def choose_engine(flag: EngineName | None) -> EngineName:
+    """Return the flag's engine, else the environment's, else this process.
+
+    Raises:
+        ConfigError: If the environment names no engine.
+    """
+    from loadproof.environment import read_environment
+
+    chosen = flag or read_environment().loadproof_engine
+    if chosen not in get_args(EngineName):
+        raise ConfigError(
+            f"LOADPROOF_ENGINE={chosen}: is no engine; set it to one of {', '.join(get_args(EngineName))}"
+        )
+    return "dask" if chosen == "dask" else "plain"
 
 
 def choose_device(flag: Device | None) -> str:
@@ -152,17 +169,9 @@ def open_engine(flag: EngineName | None, workers: int, *, plain: Map = map) -> I
     from loadproof.cli.show import errors
     from loadproof.environment import read_environment
 
-    environment = read_environment()
-    chosen = flag or environment.loadproof_engine
-    if chosen not in get_args(EngineName):
-        raise ConfigError(
-            f"LOADPROOF_ENGINE={chosen}: is no engine; set it to one of {', '.join(get_args(EngineName))}"
-        )
-    name: EngineName = "dask" if chosen == "dask" else "plain"
-
     def tell(line: str) -> None:
         errors.print(line, soft_wrap=True, highlight=False)
 
-    address = environment.dask_scheduler_address
-    with engine(name, address=address, workers=workers, plain=plain, tell=tell) as map_:
+    address = read_environment().dask_scheduler_address
+    with engine(choose_engine(flag), address=address, workers=workers, plain=plain, tell=tell) as map_:
         yield map_

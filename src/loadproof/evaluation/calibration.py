@@ -75,6 +75,8 @@ class Calibration:
             SchemaError: When the levels are not ``LEVELS``, or shapes do not fit.
         """
         self._refuse(forecast, inputs, truth_kwh)
+        if self.kind == "none" and told_from is None:
+            return forecast
         told = np.ones(len(inputs), dtype=bool) if told_from is None else inputs.t0 >= told_from  # (N,)
         mean, how = forecast.mean_kwh[told], forecast.how[told]
         if self.kind == "none" or not len(forecast):
