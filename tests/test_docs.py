@@ -64,7 +64,7 @@ def test_every_reason_is_explained():
 
 def test_the_example_environment_lists_every_variable():
     text = (ROOT / ".env.example").read_text()
-    torchruns = {"torchelastic_run_id", "world_size", "rank", "local_rank"}
+    torchruns = {"torchelastic_run_id", "world_size", "rank", "local_rank", "torchelastic_restart_count"}
     for field in set(Environment.model_fields) - {"ci", "github_actions"} - torchruns:
         assert field.upper() in text
     for name in ("CI", "GITHUB_ACTIONS"):

@@ -37,6 +37,7 @@ class Environment(BaseSettings):
     world_size: int = Field(default=1, ge=1)
     rank: int = Field(default=0, ge=0)
     local_rank: int = Field(default=0, ge=0)
+    torchelastic_restart_count: int = Field(default=0, ge=0)
 
     @property
     def ranks(self) -> int:

@@ -43,7 +43,8 @@ def joined(timeout_s=60.0):
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         return nullcontext(ALONE)
-    return open_ranks(rank=int(os.environ["RANK"]), world=world, device="cpu", timeout_s=timeout_s)
+    start = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+    return open_ranks(rank=int(os.environ["RANK"]), world=world, device="cpu", timeout_s=timeout_s, start=start)
 
 
 def run(ranks, path=None, *, shift=0):

@@ -28,5 +28,8 @@ def joined_ranks(device: str) -> Iterator[tuple[Ranks, str]]:
     if said.rank:
         console.quiet = True
         logging.getLogger("loadproof").setLevel(logging.WARNING)
-    with open_ranks(rank=said.rank, world=said.ranks, device=place, timeout_s=said.rank_timeout_s) as ranks:
+    with open_ranks(
+        rank=said.rank, world=said.ranks, device=place, timeout_s=said.rank_timeout_s,
+        start=said.torchelastic_restart_count,
+    ) as ranks:  # fmt: skip
         yield ranks, place

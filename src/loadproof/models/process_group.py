@@ -88,7 +88,7 @@ class _Group:
 
 
 @contextlib.contextmanager
-def open_ranks(*, rank: int, world: int, device: str, timeout_s: float) -> Iterator[Ranks]:
+def open_ranks(*, rank: int, world: int, device: str, timeout_s: float, start: int = 0) -> Iterator[Ranks]:
     """Join the ranks that ``torchrun`` started; its rendezvous is in the environment.
 
     Args:
@@ -96,6 +96,7 @@ def open_ranks(*, rank: int, world: int, device: str, timeout_s: float) -> Itera
         world: How many they are.
         device: Where this rank's network lives: ``cpu``, or a GPU by number as ``cuda:0``.
         timeout_s: How long to wait for another rank before it is given up.
+        start: How often ``torchrun`` has started them before.
 
     Raises:
         RanksError: When another rank does not come, is gone, or stands still for longer than ``timeout_s``.
@@ -104,9 +105,12 @@ def open_ranks(*, rank: int, world: int, device: str, timeout_s: float) -> Itera
     if place.type == "cuda":
         torch.cuda.set_device(place)
     try:
+        patience = dt.timedelta(seconds=timeout_s)
+        store, _, _ = next(distributed.rendezvous("env://", rank, world, timeout=patience))
+        # torchrun keeps its store when it starts ranks again, and with it the addresses of those that are gone.
         distributed.init_process_group(
-            "nccl" if place.type == "cuda" else "gloo", rank=rank, world_size=world,
-            timeout=dt.timedelta(seconds=timeout_s),
+            "nccl" if place.type == "cuda" else "gloo", store=distributed.PrefixStore(f"start_{start}", store),
+            rank=rank, world_size=world, timeout=patience,
         )  # fmt: skip
         yield _Group(place)
     except (distributed.DistError, RuntimeError) as error:
