@@ -8,6 +8,7 @@ from typing import Final
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.distributed import PrefixStore, rendezvous  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
 from loadproof.errors import RanksError
@@ -106,10 +107,10 @@ def open_ranks(*, rank: int, world: int, device: str, timeout_s: float, start: i
         torch.cuda.set_device(place)
     try:
         patience = dt.timedelta(seconds=timeout_s)
-        store, _, _ = next(distributed.rendezvous("env://", rank, world, timeout=patience))
+        store, _, _ = next(rendezvous("env://", rank, world, timeout=patience))
         # torchrun keeps its store when it starts ranks again, and with it the addresses of those that are gone.
         distributed.init_process_group(
-            "nccl" if place.type == "cuda" else "gloo", store=distributed.PrefixStore(f"start_{start}", store),
+            "nccl" if place.type == "cuda" else "gloo", store=PrefixStore(f"start_{start}", store),
             rank=rank, world_size=world, timeout=patience,
         )  # fmt: skip
         yield _Group(place)
