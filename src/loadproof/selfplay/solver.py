@@ -172,11 +172,6 @@ class Solver:
         """Return the averaged weights."""
         return {name: value.clone() for name, value in self._average.items()}
 
-    def begin_from(self, weights: dict[str, Tensor]) -> None:
-        """Start from weights that were learned before: the warm start."""
-        self._network.load_state_dict(weights)
-        self._average = {name: value.clone() for name, value in self._network.state_dict().items()}
-
     def tensors(self) -> dict[str, Tensor]:
         """Return all that is needed to go on from here, but for the count of updates."""
         moments = self._optimiser.state_dict()["state"]
