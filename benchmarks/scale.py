@@ -43,6 +43,10 @@ evaluation: {bootstrap_draws: 100}
 """
 
 
+WARM_UP: Final = "import loadproof.cli.app, loadproof.cluster.dask_map, distributed.dashboard.scheduler, bokeh.models"
+"""What is compiled once on a user's machine is compiled before a point is taken, not in each of its processes."""
+
+
 class Job(NamedTuple):
     """One point: what, how many rows or feeders, what carries it, and which morning."""
 
@@ -138,6 +142,8 @@ def run(job: Job, work: Path) -> dict[str, Any]:
     command, out = (_ingest if job.what == "ingest" else _fleet)(job, work)
     told, load = work / "measured.json", os.getloadavg()[0]
     environment = {**os.environ, "TRACK": "false", "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "2"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    subprocess.run([sys.executable, "-c", WARM_UP], check=True, env=environment)
     script = Path(__file__).with_name("measured.py")
     subprocess.run([sys.executable, script, told, "--", *command], check=True, env=environment)
     found = json.loads(told.read_text())

@@ -30,6 +30,15 @@ ALLOWED_FAILURES: Final = 2
 PATIENCE_S: Final = 60
 """A cluster without a worker is waited for so long, and so is a scheduler that is being restarted."""
 
+QUIETER: Final = {
+    "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+    "distributed.worker.profile.enabled": False,  # a hundred looks a second at each thread's stack
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "2s",
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,  # else every big array freed is mapped anew
+}
+"""How a cluster of this machine is set: what it would spend on watching itself goes to the tasks."""
+
 _LOOK_S: Final = 5
 _LEAST_ON_THEIR_WAY: Final = 64
 _A_THREAD: Final = 4
@@ -87,9 +96,8 @@ def standing_cluster(address: str, tell: Callable[[str], None]) -> Iterator[Map]
 @contextmanager
 def local_cluster(workers: int, tell: Callable[[str], None]) -> Iterator[Map]:
     """Yield a map over processes started on this machine, which talk TLS, so that no other user can speak to them."""
-    knobs = {"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}
     with (
-        dask.config.set(knobs),
+        dask.config.set(QUIETER),
         LocalCluster(
             n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", security=True
         ) as cluster,
