@@ -97,6 +97,31 @@ def _truth(panel: Panel, t0: Instants, horizon_steps: int) -> NDArray[np.float32
     return np.stack([panel.cut(rows, np.full(len(rows), start), horizon_steps) for start in starts])  # (D, M, H)
 
 
+def _plant(
+    panel: Panel, start: np.datetime64, end: np.datetime64, knobs: TreeConfig, seed: int
+) -> tuple[Hierarchy, list[tuple[Panel, Panel]]]:
+    """Return a tree of homes, and of each level the nodes that are judged and the sums that teach it.
+
+    Raises:
+        ConfigError: When the homes fill no feeder.
+    """
+    steady = reporting_homes(panel, start, end, share=knobs.homes_reporting)
+    feeders = disjoint_groups(steady, knobs.feeder_homes, prefix="feeder:", rng=rng_for(seed, "tree/feeders"))
+    if not feeders:
+        raise ConfigError(
+            f"{len(steady)} homes that report enough fill no feeder of {knobs.feeder_homes}; make it less"
+        )
+    tree = hierarchy_of_groups(feeders)
+    homes = tree.names[tree.leaves]
+    sums = partial(sum_groups, panel, min_reporting=knobs.min_reporting)
+    groups = partial(random_groups, prefix="learned:", count=knobs.training_groups)
+    return tree, [
+        (sums({"substation": homes}), sums(groups(homes, max(len(homes) // 2, 1), rng=rng_for(seed, "tree/halves")))),
+        (sums(feeders), sums(groups(steady, knobs.feeder_homes, rng=rng_for(seed, "tree/groups")))),
+        (take_homes(panel, homes), panel),
+    ]
+
+
 def lay_tree(
     panel: Panel, build: Callable[[], Forecaster], naive: Callable[[], Forecaster], *, knobs: TreeConfig,
     forecast: ForecastConfig, calibration: CalibrationConfig, seed: int,
@@ -120,21 +145,7 @@ def lay_tree(
     """
     fold = chronological_fold(knobs.learn_until, forecast.test_from, forecast.test_until)
     begins = data_begins(panel)
-    steady = reporting_homes(panel, begins, to_instant(forecast.test_until), share=knobs.homes_reporting)
-    feeders = disjoint_groups(steady, knobs.feeder_homes, prefix="feeder:", rng=rng_for(seed, "tree/feeders"))
-    if not feeders:
-        raise ConfigError(
-            f"{len(steady)} homes that report enough fill no feeder of {knobs.feeder_homes}; make it less"
-        )
-    tree = hierarchy_of_groups(feeders)
-    homes = tree.names[tree.leaves]
-    sums = partial(sum_groups, panel, min_reporting=knobs.min_reporting)
-    groups = partial(random_groups, prefix="learned:", count=knobs.training_groups)
-    levels = [
-        (sums({"substation": homes}), sums(groups(homes, max(len(homes) // 2, 1), rng=rng_for(seed, "tree/halves")))),
-        (sums(feeders), sums(groups(steady, knobs.feeder_homes, rng=rng_for(seed, "tree/groups")))),
-        (take_homes(panel, homes), panel),
-    ]
+    tree, levels = _plant(panel, begins, to_instant(forecast.test_until), knobs, seed)
     origins = local_origins(begins, forecast.test_until, hours=(0,))
     cut = partial(
         cut_windows, context_steps=forecast.context_steps, horizon_steps=forecast.horizon_steps, origins=origins
@@ -157,5 +168,5 @@ def lay_tree(
     truth = np.concatenate([_truth(judged, t0, forecast.horizon_steps) for judged, _ in levels], axis=1)
     return TreeGround(
         tree, t0, t0 >= fold.test.start, truth, np.concatenate(grids[:-1], axis=1), grids[-1], sum(fills),
-        len(panel.entities) - len(homes),
+        len(panel.entities) - len(tree.leaves),
     )  # fmt: skip
