@@ -11,7 +11,14 @@ from loadproof.errors import ConfigError, SchemaError
 from loadproof.features.calendar import local_date, local_midnights
 from loadproof.features.nomenclature import FEATURES, is_known_at_t0
 from loadproof.features.panel import panel_from_readings
-from loadproof.features.table import FeatureSpec, build_features, feature_matrix, spec_from_config
+from loadproof.features.table import (
+    FeatureSpec,
+    build_features,
+    feature_matrix,
+    feature_months,
+    month_features,
+    spec_from_config,
+)
 from loadproof.features.weather import weather_from_table
 from loadproof.features.windows import cut_windows
 
@@ -202,3 +209,21 @@ def test_readings_of_2_intervals_or_of_none_are_refused():
     for bad in (readings.head(0), pl.concat([readings, hourly])):
         with pytest.raises(SchemaError, match="empty or of several interval_mins; choose"):
             next(build_features(bad, None, spec_of("none"), context_steps=672))
+
+
+def test_a_month_of_some_homes_holds_their_rows_of_the_whole_table():
+    panel, weather = at_hand(8, n_days=70)
+    seen = weather_from_table(weather, arm="forecast", error_degc=1, seed=7)
+    spec, sizes = spec_of("forecast"), {"context_steps": 672, "data_lag_steps": 3}
+    readings = readings_of(panel)
+    whole = pl.concat(build_features(readings, seen, spec, **sizes))
+    first, second = panel.entities.tolist()
+    months = feature_months(readings)
+    assert [len(month.midnights) for month in months] == [7, 30, 31, 3]
+    for month in months:
+        since, until = month.span(672)
+        some = readings.filter(pl.col("ts_utc").is_between(since, until))
+        (frame,) = month_features(some, seen, spec, month, between=(second, second), **sizes)
+        name = pl.col("t0_utc").dt.convert_time_zone("Europe/London").dt.strftime("%Y-%m")
+        assert frame.equals(whole.filter(pl.col("entity_id") == second, name == month.name))
+    assert whole["entity_id"].unique().sort().to_list() == [first, second]

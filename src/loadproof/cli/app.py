@@ -21,10 +21,13 @@ from loadproof.cli.options import (
     DERIVED_ROOT,
     SAMPLES_ROOT,
     DatasetOption,
+    EngineOption,
     ModelsRoot,
     OutputDir,
     ProcessedRoot,
+    WorkersOption,
     choose_tracker,
+    open_engine,
 )
 from loadproof.cli.places import store_at
 from loadproof.cli.show import bar, console, errors, print_error, show_metrics
@@ -164,15 +167,19 @@ def run_command(
     stage: Annotated[str, typer.Argument(help="Such as ingest_lcl; an unknown one lists them all.")],
     *,
     config: Annotated[Path, typer.Option(help="The experiment's knobs.")] = Path("params.yaml"),
+    engine: EngineOption = None,
+    workers: WorkersOption = 2,
 ) -> None:
-    """Run one stage of the pipeline; it obeys the config file; the environment says no more than where it is recorded.
+    """Run one stage of the pipeline by the config file; the environment says where it is recorded and what carries it.
 
     Example: loadproof run ingest_lcl --config params.yaml
     """
     from loadproof.runner.stages import run_stage
 
     knobs = read_config(config)
-    said = run_stage(stage, knobs, tracker=choose_tracker(knobs, stage=stage), track=bar)
+    with open_engine(engine, workers) as map_:
+        carried = None if map_ is map else map_  # in this process each step has its own
+        said = run_stage(stage, knobs, tracker=choose_tracker(knobs, stage=stage), track=bar, map_=carried)
     console.print(f"{stage}: {said}", soft_wrap=True)
 
 

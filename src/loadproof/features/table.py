@@ -23,10 +23,13 @@ from loadproof.features.place import LONDON, Place
 from loadproof.features.weather import OBSERVED_NAMES, Weather, ahead_names
 from loadproof.features.windows import Inputs, Windows, cut_windows
 
-__all__ = ["FeatureMatrix", "FeatureSpec", "FeaturesOf", "build_features", "feature_matrix", "spec_from_config"]
+__all__ = ["FeatureMatrix", "FeatureMonth", "FeatureSpec", "FeaturesOf", "build_features", "feature_matrix",
+           "feature_months", "month_features", "spec_from_config"]  # fmt: skip
 
 _CHUNK_CELLS: Final = 100_000
 """Windows times steps that are made at once: about 100 MB of lags."""
+_WINDOWS_PER_FRAME: Final = 2000
+"""Days of homes in a frame of the table, and so in a file of it."""
 _MAX_EXTRA: Final = dt.timedelta(hours=1)
 """A local day is at most so much longer than 24 h."""
 _READING_COLUMNS: Final = ("entity_id", "ts_utc", "interval_mins", "energy_kwh")
@@ -54,6 +57,20 @@ class FeatureMatrix(NamedTuple):
 
     values: NDArray[np.float32]  # (N, H, F)
     names: tuple[str, ...]
+
+
+class FeatureMonth(NamedTuple):
+    """A local month of the feature table: its name (``2013-01``), its midnights, UTC, and the length of a step."""
+
+    name: str
+    midnights: Instants
+    interval_mins: int
+
+    def span(self, context_steps: int) -> tuple[dt.datetime, dt.datetime]:
+        """Return the first and the last start of an interval, UTC, that its rows depend on."""
+        interval = dt.timedelta(minutes=self.interval_mins)
+        first, last = (edge.replace(tzinfo=dt.UTC) for edge in self.midnights[[0, -1]].astype(dt.datetime))
+        return first - context_steps * interval, last + dt.timedelta(days=1) + _MAX_EXTRA
 
 
 FeaturesOf: TypeAlias = Callable[[Inputs, FeatureSpec], FeatureMatrix]
@@ -144,14 +161,48 @@ def _edges(readings: pl.LazyFrame) -> tuple[dt.datetime, dt.datetime, int]:
     return first, last, int(least)
 
 
-def _by_month(midnights: Instants) -> list[Instants]:
+def feature_months(readings: pl.LazyFrame | pl.DataFrame) -> list[FeatureMonth]:
+    """Return the local months that hold a midnight of the readings, in order.
+
+    Raises:
+        SchemaError: When no reading is there, or intervals are mixed.
+    """
+    first, last, interval_mins = _edges(readings.lazy())
+    midnights = local_midnights(first, last + dt.timedelta(minutes=interval_mins))
     months = local_date(midnights).astype("datetime64[M]")
-    return [midnights[months == month] for month in np.unique(months)]
+    return [FeatureMonth(str(month), midnights[months == month], interval_mins) for month in np.unique(months)]
+
+
+def month_features(
+    readings: pl.LazyFrame | pl.DataFrame, weather: Weather | None, spec: FeatureSpec, month: FeatureMonth, *,
+    context_steps: int, data_lag_steps: int = 0, place: Place = LONDON, windows_per_frame: int = _WINDOWS_PER_FRAME,
+    between: tuple[str, str] | None = None,
+) -> Iterator[pl.DataFrame]:  # fmt: skip
+    """Yield one month of the feature table as :func:`build_features` does, of all homes or of those between two names.
+
+    A home's rows are its own, whatever homes stand beside it; frames begin anew with the first of them.
+    """
+    interval = dt.timedelta(minutes=month.interval_mins)
+    horizon_steps = (dt.timedelta(days=1) + _MAX_EXTRA) // interval
+    since, until = month.span(context_steps)
+    wanted = [pl.col("ts_utc").is_between(since, until)]
+    wanted += [pl.col("entity_id").is_between(pl.lit(between[0]), pl.lit(between[1]))] if between else []
+    frame = readings.lazy().select(_READING_COLUMNS).filter(*wanted).collect()
+    if frame.is_empty():
+        return
+    windows = cut_windows(
+        panel_from_readings(frame), context_steps=context_steps, horizon_steps=horizon_steps, origins=month.midnights,
+        data_lag_steps=data_lag_steps, weather=weather, place=place,
+    )  # fmt: skip
+    for at in range(0, len(windows), windows_per_frame):
+        rows = _rows(windows.take(slice(at, at + windows_per_frame)), spec)
+        if rows.height:
+            yield rows
 
 
 def build_features(
     readings: pl.LazyFrame | pl.DataFrame, weather: Weather | None, spec: FeatureSpec, *, context_steps: int,
-    data_lag_steps: int = 0, place: Place = LONDON, windows_per_frame: int = 2000,
+    data_lag_steps: int = 0, place: Place = LONDON, windows_per_frame: int = _WINDOWS_PER_FRAME,
 ) -> Iterator[pl.DataFrame]:  # fmt: skip
     """Yield the feature table frame by frame: every half hour of every local day, as known at that day's midnight.
 
@@ -173,22 +224,8 @@ def build_features(
     Raises:
         SchemaError: When no reading is there, or intervals are mixed.
     """
-    readings = readings.lazy().select(_READING_COLUMNS)
-    first, last, interval_mins = _edges(readings)
-    interval = dt.timedelta(minutes=interval_mins)
-    horizon_steps = (dt.timedelta(days=1) + _MAX_EXTRA) // interval
-    for midnights in _by_month(local_midnights(first, last + interval)):
-        edges = midnights[[0, -1]].astype(dt.datetime)
-        start, end = (edge.replace(tzinfo=dt.UTC) for edge in edges)
-        inside = pl.col("ts_utc").is_between(start - context_steps * interval, end + horizon_steps * interval)
-        frame = readings.filter(inside).collect()
-        if frame.is_empty():
-            continue
-        windows = cut_windows(
-            panel_from_readings(frame), context_steps=context_steps, horizon_steps=horizon_steps, origins=midnights,
-            data_lag_steps=data_lag_steps, weather=weather, place=place,
+    for month in feature_months(readings):
+        yield from month_features(
+            readings, weather, spec, month, context_steps=context_steps, data_lag_steps=data_lag_steps, place=place,
+            windows_per_frame=windows_per_frame,
         )  # fmt: skip
-        for at in range(0, len(windows), windows_per_frame):
-            rows = _rows(windows.take(slice(at, at + windows_per_frame)), spec)
-            if rows.height:
-                yield rows

@@ -10,11 +10,12 @@ from loadproof.features.table import FeaturesOf
 from loadproof.ingestion.base import BaseIngestor
 from loadproof.ingestion.lcl import LCLIngestor
 from loadproof.ingestion.ukdale import UKDALEIngestor
+from loadproof.parts import Map
 from loadproof.runner.evaluate import evaluate_runs
 from loadproof.runner.features import read_features, write_features
 from loadproof.runner.feeders_risk import RiskAsked, risk
 from loadproof.runner.forecast import forecast
-from loadproof.runner.ingest import ingest
+from loadproof.runner.ingest import ingest, threads
 from loadproof.runner.ingest_report import IngestReport
 from loadproof.runner.poster import write_poster
 from loadproof.runner.score import score
@@ -28,10 +29,15 @@ __all__ = ["STAGES", "StageName", "run_stage"]
 
 
 class At(NamedTuple):
-    """What a stage shows itself by and is recorded by."""
+    """What a stage shows itself by, is recorded by, and is carried by; None for a map of each step's own."""
 
     track: Track = no_track
     tracker: Tracker = NO_TRACKER
+    map_: Map | None = None
+
+    def seen(self, folder: Path) -> Path:
+        """Return a folder as a worker finds it, which stands in another place."""
+        return folder if self.map_ is None else folder.absolute()
 
 
 StageName = Literal[
@@ -57,20 +63,22 @@ RUNS: Final = ("baselines", "custom", "selfplay")
 
 def ingest_lcl(config: ExperimentConfig, at: At) -> str:
     """Low Carbon London into the store."""
-    return _ingest(LCLIngestor(config.data.input_root, ts_convention=config.data.ts_convention), config, at)
+    root = at.seen(config.data.input_root)
+    return _ingest(LCLIngestor(root, ts_convention=config.data.ts_convention), config, at)
 
 
 def ingest_ukdale(config: ExperimentConfig, at: At) -> str:
     """UK-DALE into the store."""
-    return _ingest(UKDALEIngestor(config.data.input_root), config, at)
+    return _ingest(UKDALEIngestor(at.seen(config.data.input_root)), config, at)
 
 
 def ingest_ssen_files(config: ExperimentConfig, at: At) -> str:
     """SSEN's files into the store, and the network table."""
     data = config.data
     done = ingest_ssen(
-        data.input_root, Store(data.processed_root), source="files", remote=Remote(Path("data/.cache")), api_key=None,
-        mode=config.data.input_kind, max_rejected_share=data.max_rejected_share, strict=True, track=at.track,
+        at.seen(data.input_root), Store(data.processed_root), source="files", remote=Remote(Path("data/.cache")),
+        api_key=None, mode=config.data.input_kind, max_rejected_share=data.max_rejected_share, strict=True,
+        track=at.track, map_=at.map_ or threads,
     )  # fmt: skip
     return _say(done)
 
@@ -82,7 +90,7 @@ def feature_engineering(config: ExperimentConfig, at: At) -> str:
         data.input_root, store, mode=data.input_kind, max_rejected_share=data.max_rejected_share, strict=True,
         track=at.track,
     )  # fmt: skip
-    done = write_features(store, "lcl", config=config)
+    done = write_features(store, "lcl", config=config, map_=at.map_ or map, track=at.track)
     return f"{done.rows:,} rows of {len(done.names)} features in {done.folder}"
 
 
@@ -114,10 +122,13 @@ def _train(
     """Leave forecasts, scores and models in the run's own folder, so that a stage writes nothing of another."""
     store, folder = Store(config.data.processed_root), config.data.derived_root / run
     done = forecast(
-        store, "lcl", models, folder, config=config, models_root=folder / "models", features=features, **at._asdict()
-    )
+        store, "lcl", models, folder, config=config, models_root=folder / "models", features=features,
+        tracker=at.tracker, track=at.track,
+    )  # fmt: skip
     for name in detectors:
-        score(store, "lcl", name, folder, config=config, models_root=folder / "models", **at._asdict())
+        score(
+            store, "lcl", name, folder, config=config, models_root=folder / "models", tracker=at.tracker, track=at.track
+        )
     said = f"{len(done.models)} models, {done.test_windows:,} windows each"
     return f"{said}, {len(detectors)} detectors" if detectors else said
 
@@ -143,9 +154,11 @@ def poster_numbers(config: ExperimentConfig, at: At) -> str:
 
 def _ingest(ingestor: BaseIngestor, config: ExperimentConfig, at: At) -> str:
     store, share = Store(config.data.processed_root), config.data.max_rejected_share
-    return _say(
-        ingest(ingestor, store, mode=config.data.input_kind, max_rejected_share=share, strict=True, track=at.track)
-    )
+    done = ingest(
+        ingestor, store, mode=config.data.input_kind, max_rejected_share=share, strict=True, track=at.track,
+        map_=at.map_ or threads,
+    )  # fmt: skip
+    return _say(done)
 
 
 def _say(done: IngestReport) -> str:
@@ -165,13 +178,18 @@ STAGES: Final[dict[StageName, Callable[[ExperimentConfig, At], str]]] = {
 }
 
 
-def run_stage(name: str, config: ExperimentConfig, *, tracker: Tracker = NO_TRACKER, track: Track = no_track) -> str:
+def run_stage(
+    name: str, config: ExperimentConfig, *, tracker: Tracker = NO_TRACKER, track: Track = no_track,
+    map_: Map | None = None,
+) -> str:  # fmt: skip
     """Run one stage, record its trainings and its judging, and return what it did, in a sentence.
+
+    ``map_`` carries what can be spread; None has each step carry it in its own way, in this process.
 
     Raises:
         ConfigError: If there is no such stage.
     """
     for stage in get_args(StageName):
         if stage == name:
-            return STAGES[stage](config, At(track, tracker))
+            return STAGES[stage](config, At(track, tracker, map_))
     raise ConfigError(f"no stage is called {name!r}; there are: {', '.join(STAGES)}")
