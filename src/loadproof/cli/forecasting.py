@@ -158,7 +158,7 @@ def _say_once(
 
 def _say_and_judge(
     store: Store, dataset: Dataset, models: Sequence[str], output_dir: Path, *, knobs: ExperimentConfig,
-    models_root: Path, device: str,
+    models_root: Path, device: str, map_: Map,
 ) -> None:  # fmt: skip
     """Forecast the test block, judge that, and show the metrics."""
     from loadproof.runner.forecast import evaluate, forecast
@@ -166,7 +166,7 @@ def _say_and_judge(
     tracker = choose_tracker(knobs)
     forecast(
         store, dataset, models, output_dir, config=knobs, models_root=models_root, device=device, tracker=tracker,
-        track=bar,
+        track=bar, map_=map_,
     )  # fmt: skip
     rows = evaluate(
         store, dataset, output_dir, knobs=knobs.forecast, judging=knobs.evaluation, seed=knobs.seed, tracker=tracker,
@@ -209,15 +209,15 @@ def forecast_command(
     )  # fmt: skip
     if entity and at is None:
         raise ConfigError("--entity is for a forecast from one instant; name that with --at")
-    if engine == "dask" and at is None:
-        raise ConfigError("--engine dask is for a forecast from one instant; name that with --at, or leave it out")
     moment = as_moment(at) if at is not None else None
     store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
     models, chosen = list(dict.fromkeys(model or ["seasonal_naive"])), choose_device(device)
-    if moment is None:
-        _say_and_judge(store, dataset, models, output_dir, knobs=knobs, models_root=models_root, device=chosen)
-        return
     with open_engine(engine, workers) as map_:
+        if moment is None:
+            _say_and_judge(
+                store, dataset, models, output_dir, knobs=knobs, models_root=models_root, device=chosen, map_=map_
+            )
+            return
         _say_once(
             store, dataset, models, moment, output_dir, knobs=knobs, models_root=models_root, entities=entity or (),
             device=chosen, map_=map_,

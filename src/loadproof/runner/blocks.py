@@ -12,11 +12,11 @@ from loadproof.features.panel import Panel
 from loadproof.features.place import LONDON, Place
 from loadproof.features.selection import read_panel
 from loadproof.features.weather import Weather, weather_from_table
-from loadproof.features.windows import Skipped, Split, cut_windows, split_by_time
+from loadproof.features.windows import Skipped, Split, Windows, cut_windows, split_by_time
 from loadproof.schema import Dataset
 from loadproof.store import Store
 
-__all__ = ["Blocks", "Surroundings", "cut_blocks", "data_facts", "read_all", "read_surroundings"]
+__all__ = ["Blocks", "Surroundings", "cut_blocks", "cut_test", "data_facts", "read_all", "read_surroundings"]
 
 
 class Surroundings(NamedTuple):
@@ -92,6 +92,18 @@ def cut_blocks(panel: Panel, knobs: ForecastConfig, surroundings: Surroundings, 
                 f"begin on {first:%Y-%m-%d}: set the blocks inside the data"
             )
     return Blocks(split, windows.skipped)
+
+
+def cut_test(panel: Panel, knobs: ForecastConfig, surroundings: Surroundings) -> Windows:
+    """Cut the windows of the test block alone, as :func:`cut_blocks` does."""
+    windows = cut_windows(
+        panel, context_steps=knobs.context_steps, horizon_steps=knobs.horizon_steps,
+        origins=local_midnights(knobs.test_from, knobs.test_until), data_lag_steps=knobs.data_lag_steps,
+        weather=surroundings.weather, place=surroundings.place,
+    )  # fmt: skip
+    return split_by_time(
+        windows, valid_from=knobs.valid_from, test_from=knobs.test_from, test_until=knobs.test_until
+    ).test
 
 
 def data_facts(store: Store, dataset: Dataset, *, with_weather: bool = False) -> dict[str, Any]:

@@ -2,15 +2,15 @@
 
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from loadproof import __version__
 from loadproof.baselines.persistence import PersistenceEnsemble
 from loadproof.config import EvaluationConfig, ExperimentConfig, ForecastConfig
-from loadproof.evaluation.backtest import run_backtest
 from loadproof.evaluation.comparison import compare_models
 from loadproof.evaluation.coverage import after_gap, home_sizes, score_coverage
 from loadproof.evaluation.metrics import score_sums, seasonal_scale
@@ -19,6 +19,8 @@ from loadproof.evaluation.sums import sum_scores
 from loadproof.features.table import FeaturesOf
 from loadproof.features.windows import Split, cut_truth
 from loadproof.forecaster import Forecast, forecast_from_table, forecast_table
+from loadproof.parts import Map
+from loadproof.runner.block_group import HOMES_A_BLOCK, BlockAsked, forecast_block
 from loadproof.runner.blocks import Surroundings, cut_blocks, data_facts, read_all, read_surroundings
 from loadproof.runner.forecasters import AT_ONCE, builder_of
 from loadproof.runner.track import Track, no_track
@@ -61,12 +63,15 @@ def forecast(
     device: str = "cpu",
     tracker: Tracker = NO_TRACKER,
     track: Track = no_track,
+    homes_a_task: int = HOMES_A_BLOCK,
+    map_: Map = map,
 ) -> ForecastReport:
     """Backtest models day-ahead over the test block and write a forecast table each, and ``run.json``.
 
     A model that learns is taken from ``models_root`` where it is of the same data and knobs, else trained and kept; its
     quantiles are calibrated as the config says. Naive models are left as they are. ``features`` tells what
-    :func:`loadproof.runner.features.read_features` read, for the models that learn from such a table.
+    :func:`loadproof.runner.features.read_features` read, for the models that learn from such a table. ``map_`` carries
+    the homes that a fitted model is asked about, ``homes_a_task`` at a time; fitting and calibrating are done here.
 
     Raises:
         ConfigError: If a model is unknown, or the blocks lie outside the data.
@@ -77,8 +82,11 @@ def forecast(
     split, skipped = cut_blocks(read_all(store, dataset), config.forecast, surroundings)
     identity = _identity(store, dataset, output_dir, config)
     earlier = _join_run(store, output_dir, identity)
+    ask = partial(forecast_block, map_=map_, homes_a_task=homes_a_task)
     for name in track(models, "forecasting", len(models)):
-        judged = _forecast_of(store, dataset, name, models_root, split, surroundings, config, device, tracker, features)
+        judged = _forecast_of(
+            store, dataset, name, models_root, split, surroundings, config, device, tracker, features, ask
+        )
         table = forecast_table(name, judged, split.test.inputs)
         store.write_forecasts(output_dir / "forecasts" / f"{name}.parquet", table)
     report = ForecastReport(
@@ -112,18 +120,22 @@ def _identity(store: Store, dataset: Dataset, output_dir: Path, config: Experime
 def _forecast_of(
     store: Store, dataset: Dataset, name: str, models_root: Path, split: Split, surroundings: Surroundings,
     config: ExperimentConfig, device: str, tracker: Tracker, features: FeaturesOf | None,
+    ask: Callable[..., Forecast],
 ) -> Forecast:  # fmt: skip
     """Return one model's forecast of the test block."""
+    asked = BlockAsked(store, dataset, name, config, device, models_root.resolve() / name)
+    homes, block = split.test.inputs.entity.tolist(), split.test
     if name in AT_ONCE:
-        return run_backtest(builder_of(name)(config), split, rng=rng_for(config.seed, f"forecast/{name}")).forecast
+        forecaster = builder_of(name)(config)
+        forecaster.fit(split.train, split.valid, rng=rng_for(config.seed, f"forecast/{name}"))
+        return ask(replace(asked, state=forecaster.state()), homes)
     fitted = fit_or_read(
         store, dataset, name, models_root, split=split, surroundings=surroundings, config=config, device=device,
         tracker=tracker, features=features,
     )  # fmt: skip
-    # An adaptive calibration follows the truths of earlier windows as they are published, and no others.
-    return fitted.calibration.apply(
-        fitted.forecaster.predict(split.test.inputs), split.test.inputs, split.test.truth_kwh
-    )
+    # An adaptive calibration follows the truths of earlier windows as they are published, and no others; all homes
+    # teach it together, so it is not spread.
+    return fitted.calibration.apply(ask(asked, homes), block.inputs, block.truth_kwh)
 
 
 def evaluate(

@@ -123,7 +123,7 @@ def _train(
     store, folder = Store(config.data.processed_root), config.data.derived_root / run
     done = forecast(
         store, "lcl", models, folder, config=config, models_root=folder / "models", features=features,
-        tracker=at.tracker, track=at.track,
+        tracker=at.tracker, track=at.track, map_=at.map_ or map,
     )  # fmt: skip
     for name in detectors:
         score(
