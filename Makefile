@@ -37,8 +37,9 @@ run: $(INSTALLED)
 	@cat $(RUN)/poster.md
 	@echo; echo "report: $(RUN)/report.html; the numbers above: $(RUN)/poster.md, .csv, .json"
 
+# Two processes share the files out, and no file is torn apart: what it sets up is set up once.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from filelock import FileLock
 from tests.pipeline_project import ROOT
 
 AZURITE = "azurite@3.35.0"
@@ -27,12 +28,14 @@ def free_port():
 def start(words, port, log):
     with log.open("wb") as file:
         process = subprocess.Popen([*map(str, words)], stdout=file, stderr=file, start_new_session=True)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return process
         time.sleep(0.2)
+    if process.poll() is None:
+        stop(process)
     raise AssertionError(log.read_text()[-2000:])
 
 
@@ -51,10 +54,15 @@ def node_words():
 
 
 def azurite():
-    """Return the program of Microsoft's emulator, fetched once."""
+    """Return the program of Microsoft's emulator, fetched once, by whichever process comes first."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(CACHE / ".lock"):
+        return _azurite()
+
+
+def _azurite():
     program = CACHE / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
     if not program.is_file():
-        CACHE.mkdir(parents=True, exist_ok=True)
         words = [*node_words(), "install", "--prefix", str(CACHE), "--no-audit", "--no-fund", "--silent", AZURITE]
         done = subprocess.run(words, capture_output=True, text=True, timeout=300)
         if done.returncode:

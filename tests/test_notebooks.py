@@ -33,7 +33,7 @@ def test_a_notebook_runs_from_top_to_bottom_shows_pictures_and_warns_of_nothing(
     shutil.copy(ROOT / "params.yaml", tmp_path)
     notebook = nbformat.read(path, 4)
     NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     pictures = [output for output in outputs if "image/svg+xml" in output.get("data", {})]

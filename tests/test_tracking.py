@@ -41,13 +41,14 @@ class Server:
             "--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}",
             "--artifacts-destination", self.folder / "kept",
         ]  # fmt: skip
-        environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        # Beside the server, seven processes for jobs that nobody gives it would each import it for seconds.
+        spared = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", *map(str, words)], stdout=log, stderr=log, env=environment,
-                start_new_session=True,
+                [sys.executable, "-m", "mlflow", *map(str, words)], stdout=log, stderr=log,
+                env={**os.environ, **spared}, start_new_session=True,
             )  # fmt: skip
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while time.monotonic() < until:
             try:
                 if requests.get(f"{self.uri}/health", timeout=1).ok:
@@ -79,9 +80,11 @@ class Server:
 def server(tmp_path_factory):
     pytest.importorskip("mlflow", reason="mlflow is not installed")
     served = Server(tmp_path_factory.mktemp("server"))
-    served.start()
-    yield served
-    served.kill()
+    try:
+        served.start()
+        yield served
+    finally:
+        served.kill()
 
 
 @pytest.fixture(scope="module")

@@ -125,12 +125,12 @@ def test_any_bytes_give_a_value_or_a_source_error(pickled):
 
 
 def test_a_pickle_that_would_take_64_gigabytes_or_for_ever_takes_less_than_a_second():
-    start = time.perf_counter()
+    start = time.process_time()
     assert parse_plain(b"Np4294967295\n.", "here") is None  # the memo of C's unpickler would grow to that place
     doubled = b")p0\n" + b"".join(b"g%d\ng%d\n\x86p%d\n" % (n, n, n + 1) for n in range(60))
     with pytest.raises(SourceError, match="damaged pickle"):
         parse_plain(doubled + b"}g60\nNs.", "here")  # a key of 2^60 empty tuples, to be hashed one by one
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_a_node_without_its_table_is_named_with_its_mend(tmp_path):

@@ -34,7 +34,7 @@ def torchrun(module, *words, ranks=2, restarts=0, **environment):
     ]  # fmt: skip
     settings = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"} | environment
     return subprocess.run(
-        [*map(str, command)], cwd=ROOT, env=settings, capture_output=True, text=True, timeout=180, check=False
+        [*map(str, command)], cwd=ROOT, env=settings, capture_output=True, text=True, timeout=600, check=False
     )
 
 

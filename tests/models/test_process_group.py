@@ -51,7 +51,7 @@ def test_a_rank_that_says_nothing_for_3_seconds_ends_the_run_and_the_error_names
     assert done.returncode != 0
     assert "rank 0 of 2 lost another" in done.stderr
     assert "run the same command again" in done.stderr
-    assert time.monotonic() - begun < 90
+    assert time.monotonic() - begun < 300  # torch's own patience is half an hour
     assert not (tmp_path / "out.npz").exists()
 
 

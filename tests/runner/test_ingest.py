@@ -1,12 +1,11 @@
 import hashlib
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -20,6 +19,7 @@ from loadproof.runner.ingest import ingest
 from loadproof.staging import Stage
 from loadproof.store import Store
 
+ROOT = Path(__file__).parents[2]
 BAD = lcl_line(stamp="2013-01-21 12:37:27.0000000", value="Null")
 
 
@@ -142,33 +142,6 @@ def test_an_input_that_shrank_takes_its_months_away(lcl_root, tmp_path):
     report = run(lcl_root(two_homes(days=3)), tmp_path / "out")
     assert set(report.months) == {"2013-01"}
     assert [path.name for path in (tmp_path / "out" / "processed" / "dataset=lcl").iterdir()] == ["month=2013-01"]
-
-
-def test_a_run_killed_at_any_moment_and_started_again_ends_in_the_same_bytes(lcl_root, tmp_path):
-    lines = two_homes(days=120)
-    root = lcl_root(*[[*lines[at : at + 700], BAD] for at in range(0, len(lines), 699)])
-    run(root, tmp_path / "whole")
-    expected = digests(tmp_path / "whole")
-    out = tmp_path / "killed"
-    command = [sys.executable, "-m", "loadproof", "ingest", "lcl", "--no-use-samples", "--input-root", str(root),
-               "--output-root", str(out / "processed")]  # fmt: skip
-    chance = random.Random(7)
-    began = time.monotonic()
-    subprocess.run([*command[:-1], str(tmp_path / "timed" / "processed")], check=True, capture_output=True)
-    whole_s = time.monotonic() - began
-    killed = 0
-    for _ in range(4):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # Most of a run this small is start-up, so the kills aim at its second half.
-        time.sleep(whole_s * chance.uniform(0.5, 1.0))
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-        for path in (out / "processed").rglob("*.parquet"):
-            pl.read_parquet(path)  # a reader never meets half a file
-    assert killed >= 2
-    subprocess.run(command, check=True, capture_output=True)
-    assert digests(out) == expected
-    assert not list((out / ".staging").glob("lcl-*"))
 
 
 class Adding(LCLIngestor):
@@ -339,7 +312,10 @@ class Fuse:
         if self.left and (event in self.changes or (event == "open" and "w" in str(args[1]))):
             self.left -= 1
             if not self.left:
-                raise KilledError
+                self.blow()
+
+    def blow(self):
+        raise KilledError
 
 
 FUSE = Fuse()
@@ -358,17 +334,44 @@ def killed_at(change, root, out, **options):
     return False
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.runner import test_ingest
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+test_ingest.FUSE.blow = die
+test_ingest.FUSE.left = int(sys.argv[1])
+test_ingest.run(Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+def test_a_run_killed_at_some_moments_and_started_again_ends_in_the_same_bytes(lcl_root, tmp_path):
+    lines = two_homes(days=120)
+    root = lcl_root(*[[*lines[at : at + 700], BAD] for at in range(0, len(lines), 699)])
+    run(root, tmp_path / "whole")
+    out = tmp_path / "killed"
+    for change in (120, 90, 60):  # of some 340 in all, by threads that come to them in no order
+        command = [sys.executable, "-c", KILLED, str(change), root, out]
+        assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+        for path in (out / "processed").rglob("*.parquet"):
+            pl.read_parquet(path)  # a reader never meets half a file
+    run(root, out)
+    assert digests(out) == digests(tmp_path / "whole")
+    assert not list((out / ".staging").glob("lcl-*"))
+
+
 def test_a_run_cut_off_at_any_change_of_the_file_system_ends_in_the_same_bytes(lcl_root, tmp_path):
     lines = two_homes(days=15)
     root = lcl_root([*lines[:700], BAD], lines[699:])
-    old = lcl_root_of(tmp_path / "old", two_homes(days=50))
+    run(lcl_root_of(tmp_path / "before", two_homes(days=50)), tmp_path / "old")
     run(root, tmp_path / "whole")
     expected = digests(tmp_path / "whole")
     change, cuts = 1, 0
     while True:
         out = tmp_path / f"out{change}"
         if change % 2:
-            run(old, out)  # half of the runs replace an older ingest
+            shutil.copytree(tmp_path / "old", out)  # half of the runs replace an older ingest
         cut = killed_at(change, root, out)
         cuts += cut
         run(root, out)
