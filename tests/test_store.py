@@ -55,6 +55,15 @@ def test_a_root_whose_name_is_a_pattern_is_written_read_and_written_again(lcl_ro
     assert sum(store.count_sources("lcl")["LCL-June2015v2_0.csv"][0].values()) == 3840
 
 
+def test_a_file_cut_short_is_named_where_the_names_of_homes_are_read(lcl_root, tmp_path):
+    store = Store(tmp_path / "processed")
+    ingest(LCLIngestor(lcl_root(two_homes())), store, mode="files", max_rejected_share=0.05)
+    last = store.month_files("lcl", None, None)[-1]
+    last.write_bytes(last.read_bytes()[:-100])
+    with pytest.raises(SchemaError, match=r"month=2013-02/part-00000\.parquet: cannot be read .* ingest lcl again"):
+        store.entities("lcl")
+
+
 def test_four_readers_see_the_same_3840_rows_with_plain_hive_partitioning(ingested):
     root = str(ingested.root)
     total = pl.read_parquet(root, hive_partitioning=True)["energy_kwh"].sum()
