@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 from loadproof.ingestion.lcl import LCLIngestor
+from loadproof.ingestion.ssen import SSENIngestor
+from loadproof.ingestion.ukdale import UKDALEIngestor
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,15 +76,27 @@ def wait_a_little(number):
     return number
 
 
-class DyingLCL(LCLIngestor):
-    """An ingestor whose process dies once in the middle of a part, with half of it written."""
+class _Dying:
+    """An ingestor whose process dies once in the middle of a part, with its first rows written and it not yet told."""
 
-    def __init__(self, root, marks, victim):
-        super().__init__(root, block_bytes=1 << 15)
+    def __init__(self, root, marks, victim, **options):
+        super().__init__(root, **options)
         self.marks, self.victim = marks, victim
 
     def read(self, part):
-        for number, batch in enumerate(super().read(part)):
-            if number and part.name == self.victim and _first_time(self.marks, part):
-                os.kill(os.getpid(), signal.SIGKILL)
+        for batch in super().read(part):
             yield batch
+            if part.name == self.victim and _first_time(self.marks, part):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DyingLCL(_Dying, LCLIngestor):
+    """Low Carbon London's."""
+
+
+class DyingSSEN(_Dying, SSENIngestor):
+    """SSEN's."""
+
+
+class DyingUKDALE(_Dying, UKDALEIngestor):
+    """UK-DALE's."""

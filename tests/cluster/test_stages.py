@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from tests.cluster import tasks
-from tests.cluster.tasks import DyingLCL
+from tests.cluster.tasks import DyingLCL, DyingSSEN, DyingUKDALE
 from tests.conftest import lcl_line
 from tests.runner.made_stores import make_store
+from tests.runner.ssen_servers import day_csv
 from tests.runner.test_backtest import BUILDERS, board, config_of
 from tests.runner.test_detect import CONFIG
 from tests.runner.test_ingest import digests
@@ -20,6 +21,8 @@ from loadproof.cluster.engine import engine
 from loadproof.config import ExperimentConfig
 from loadproof.errors import EngineError
 from loadproof.ingestion.lcl import LCLIngestor
+from loadproof.ingestion.ssen import SSENIngestor
+from loadproof.ingestion.ukdale import UKDALEIngestor
 from loadproof.records import find_records
 from loadproof.runner.backtest import backtest
 from loadproof.runner.detect import detect
@@ -68,9 +71,30 @@ def map_(cluster):
 def test_a_worker_killed_in_the_middle_of_a_part_loses_and_doubles_nothing(raw, plain, map_, tmp_path):
     marks = tmp_path / "marks"
     marks.mkdir()
-    bring(DyingLCL(raw, marks, "LCL-June2015v2_2.csv"), tmp_path / "out", map_=map_)
+    bring(DyingLCL(raw, marks, "LCL-June2015v2_2.csv", block_bytes=1 << 15), tmp_path / "out", map_=map_)
     assert len(list(marks.iterdir())) == 1
     assert digests(tmp_path / "out") == plain
+
+
+@pytest.mark.parametrize(("whole", "dying"), [(SSENIngestor, DyingSSEN), (UKDALEIngestor, DyingUKDALE)])
+def test_a_worker_killed_in_a_day_of_feeders_or_a_meter_of_a_house_loses_and_doubles_nothing(
+    map_, tmp_path, whole, dying
+):
+    marks, root = tmp_path / "marks", tmp_path / "raw"
+    marks.mkdir()
+    root.mkdir()
+    if whole is SSENIngestor:
+        for day in ("2024-02-12", "2024-02-13", "2024-02-14"):
+            (root / f"{day}.csv").write_bytes(day_csv(day))
+    else:
+        shutil.copy(ROOT / "data" / "samples" / "ukdale_sample.h5", root / "ukdale.h5")
+    victim = whole(root).parts()[1].name
+    bring(whole(root), tmp_path / "plain")
+    bring(dying(root, marks, victim), tmp_path / "dask", map_=map_)
+    assert len(list(marks.iterdir())) == 1
+    theirs = digests(tmp_path / "dask")
+    assert [name for name in theirs if name.endswith(".parquet")]
+    assert theirs == digests(tmp_path / "plain")
 
 
 def test_workers_killed_after_a_part_and_after_a_month_lose_and_double_nothing(raw, plain, map_, tmp_path):
@@ -194,10 +218,17 @@ def test_days_of_homes_scored_on_a_cluster_that_loses_a_worker_give_the_tables_o
         assert here.read_bytes() == there.read_bytes()
 
 
-def test_the_14_jobs_of_a_board_on_a_cluster_come_to_the_rows_of_the_plain_run(map_, tmp_path):
-    store = make_store(tmp_path / "store", homes=6, days=100)
+def test_the_14_jobs_of_a_board_on_a_cluster_that_loses_a_worker_come_to_the_rows_of_the_plain_run(map_, tmp_path):
+    store, marks = make_store(tmp_path / "store", homes=6, days=100), tmp_path / "marks"
+    marks.mkdir()
     here = board(store, tmp_path / "plain")
-    there = backtest(store, "lcl", tmp_path / "dask", config=config_of(), forecasters=BUILDERS, map_=map_)
+
+    def dying(function, items):
+        items = list(items)
+        return map_(partial(tasks.die_after, function, str(marks), str(items[1])), items)
+
+    there = backtest(store, "lcl", tmp_path / "dask", config=config_of(), forecasters=BUILDERS, map_=dying)
+    assert len(list(marks.iterdir())) == 1
     assert (there.made, there.kept) == (14, 0)
     assert there.rows == here.rows
     assert len(find_records(tmp_path / "dask")) == 28
