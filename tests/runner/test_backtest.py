@@ -1,4 +1,5 @@
 import datetime as dt
+import shutil
 from functools import partial
 
 import numpy as np
@@ -61,12 +62,20 @@ def board(store, root, *, builders=BUILDERS, only=None, **knobs):
     return backtest(store, "lcl", root, config=config, forecasters=builders, only=only or Only())
 
 
+@pytest.fixture(scope="module")
+def whole(store, tmp_path_factory):
+    """A board of all 14 jobs: its folder and its report."""
+    root = tmp_path_factory.mktemp("whole")
+    return root, board(store, root)
+
+
 def bytes_of(root):
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in find_records(root)}
 
 
-def test_a_second_board_makes_0_of_its_14_jobs_and_tells_the_same(store, tmp_path):
-    first = board(store, tmp_path)
+def test_a_second_board_makes_0_of_its_14_jobs_and_tells_the_same(store, whole, tmp_path):
+    root, first = whole
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
     # Two folds of two halves and the plain split, two models; and four hourly jobs of one.
     assert (first.planned, first.made, first.kept) == (14, 14, 0)
     before = bytes_of(tmp_path)
@@ -78,7 +87,7 @@ def test_a_second_board_makes_0_of_its_14_jobs_and_tells_the_same(store, tmp_pat
     assert {row["split"] for row in first.rows} == {"unseen_homes_and_time", "unseen_time", "chronological"}
 
 
-def test_a_board_cut_off_after_5_jobs_goes_on_and_ends_as_if_it_had_not_been(store, tmp_path):
+def test_a_board_cut_off_after_5_jobs_goes_on_and_ends_as_if_it_had_not_been(store, whole, tmp_path):
     dies = Dies(after=5)
     builders = {model: partial(dies, model) for model in BUILDERS}
     with pytest.raises(KeyboardInterrupt):
@@ -88,11 +97,12 @@ def test_a_board_cut_off_after_5_jobs_goes_on_and_ends_as_if_it_had_not_been(sto
     leftover.write_bytes(b"half")
     resumed = board(store, tmp_path / "cut")
     assert (resumed.made, resumed.kept) == (9, 5)
-    assert resumed.rows == board(store, tmp_path / "whole").rows
+    assert resumed.rows == whole[1].rows
+    assert bytes_of(tmp_path / "cut").keys() == bytes_of(whole[0]).keys()
 
 
-def test_a_knob_of_the_ridge_remakes_its_5_jobs_and_a_seed_all_14(store, tmp_path):
-    board(store, tmp_path)
+def test_a_knob_of_the_ridge_remakes_its_5_jobs_and_a_seed_all_14(store, whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
     changed = board(store, tmp_path, ridge=RidgeConfig(penalties=(5.0,)))
     assert (changed.made, changed.kept) == (5, 9)
     assert board(store, tmp_path, seed=2).made == 14

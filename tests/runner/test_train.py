@@ -298,11 +298,19 @@ train(Store(Path(sys.argv[1])), "lcl", "patchtst", Path(sys.argv[2]), config=con
 """
 
 
-def test_a_training_killed_after_its_first_checkpoint_goes_on_and_ends_in_the_same_weights(
-    store, models_root, tmp_path
-):
-    done = subprocess.run([sys.executable, "-c", KILLED, store.root, tmp_path, "1"], cwd=ROOT, check=False)
+@pytest.fixture(scope="module")
+def killed(store, tmp_path_factory):
+    """What a training leaves that was killed after its first checkpoint."""
+    root = tmp_path_factory.mktemp("killed")
+    done = subprocess.run([sys.executable, "-c", KILLED, store.root, root, "1"], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
+    return root
+
+
+def test_a_training_killed_after_its_first_checkpoint_goes_on_and_ends_in_the_same_weights(
+    store, models_root, killed, tmp_path
+):
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
     (left,) = (tmp_path / ".patchtst.checkpoints").rglob("*.safetensors")
     assert left.stat().st_size > 0
     assert not (tmp_path / "patchtst").exists()
@@ -341,8 +349,9 @@ def test_a_game_killed_before_its_model_is_written_tells_its_whole_curve_and_lea
     assert store.read_fit(models_root / "seasonal_naive") is None
 
 
-def test_a_checkpoint_of_other_knobs_is_not_taken_up(store, models_root, tmp_path):
-    subprocess.run([sys.executable, "-c", KILLED, store.root, tmp_path, "1"], cwd=ROOT, check=False)
+def test_a_checkpoint_of_other_knobs_is_not_taken_up(store, killed, tmp_path):
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
+    assert [*(tmp_path / ".patchtst.checkpoints").rglob("*.safetensors")]
     other = train(store, "lcl", "patchtst", tmp_path, config=config_of(seed=5))
     alone = train(store, "lcl", "patchtst", tmp_path / "alone", config=config_of(seed=5))
     assert (other.how, alone.how) == ("trained", "trained")
