@@ -6,7 +6,8 @@
 Each point is a command in processes of its own (``measured.py``) and one small record below
 ``docs/results/records/scale``; a point that is there is not measured again. Rows are made SSEN days of 2024's format
 (``made_ssen.py``), feeders a made fleet of the simulator's homes at rest (``made_fleet.py``). ``first`` is a morning
-that finds nothing kept, ``next`` the one after it. ``docs/make_scale.py`` draws the curves and writes the page.
+that finds nothing kept, ``next`` the one after it; ``judge`` is what no other process shares of judging
+(``judging.py``). ``docs/make_scale.py`` draws the curves and writes the page.
 """
 
 import argparse
@@ -31,6 +32,7 @@ RECORDS: Final = Path(__file__).parents[1] / "docs" / "results" / "records" / "s
 SEED: Final = 2024
 ROWS: Final = (10**6, 10**7, 10**8)
 FEEDERS: Final = (10**2, 10**3, 10**4, 10**5)
+JUDGED: Final = (10**4, 10**5, 4 * 10**5)
 ENGINES: Final = ("plain", "dask1", "dask2")
 FEEDERS_A_DAY: Final = 20_834  # a million rows
 LEARNT_FEEDERS: Final = 150
@@ -74,6 +76,7 @@ def jobs() -> Iterator[Job]:
     yield from (Job("ingest", rows, engine) for rows in ROWS for engine in ENGINES)
     for feeders in FEEDERS:
         yield from (Job("fleet", feeders, engine, morning) for engine in ENGINES for morning in MORNINGS)
+    yield from (Job("judge", feeders, "plain") for feeders in JUDGED)
 
 
 def _loadproof(*words: str | Path) -> list[str]:
@@ -133,13 +136,20 @@ def _fleet(job: Job, work: Path) -> tuple[list[str], Path]:
     return command, out / "at" / f"{t0}T2300Z" / "fleet"
 
 
+def _judge(job: Job, work: Path) -> tuple[list[str], Path]:
+    script = Path(__file__).with_name("judging.py")
+    command = [sys.executable, str(script), "--work", str(work), "--feeders", str(job.size)]
+    subprocess.run([*command, "--make"], check=True)
+    return command, work / f"judging-{job.size}"
+
+
 def run(job: Job, work: Path) -> dict[str, Any]:
     """Measure a point, keep its record, and return it.
 
     Raises:
         SystemExit: If the command fails.
     """
-    command, out = (_ingest if job.what == "ingest" else _fleet)(job, work)
+    command, out = {"ingest": _ingest, "fleet": _fleet, "judge": _judge}[job.what](job, work)
     told, load = work / "measured.json", os.getloadavg()[0]
     environment = {**os.environ, "TRACK": "false", "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "2"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)

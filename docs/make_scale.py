@@ -203,24 +203,57 @@ def wall(records: list[Record]) -> str:
         for value in (lambda one: one["main_peak_mb"], lambda one: one["main_cpu_s"])
     )
     worker = [one["worker_peak_mb"] for one in records if one["what"] == "fleet" and one["engine"] != "plain"]
-    if memory is None or seconds is None or not (memory.start or seconds.start) or not memory.each or not seconds.each:
+    if memory is None or seconds is None or not (memory.start or seconds.start):
         return ""  # a single point says nothing of growth
     own = FEEDERS / OPERATORS
-    full = (MEMORY_GB * 1000 - memory.start) / memory.each
-    slow = (HOURS * 3600 - seconds.start) / seconds.each
-    first = "memory" if full < slow else "time"
     about = (
-        f"Groups share nothing, and a worker needed {max(worker):,} MB at most. One step is not shared: a day is "
-        "judged among the scores of all groups, and the main process does that, once a detector. With all else it "
-        f"does, such as sending tasks and putting tables in place, it took {memory.each * 1000:,.0f} kB and "
-        f"{seconds.each * 1000:.1f} ms of processor time more for each feeder more. An operator of {own:,.0f} feeders, "
-        f"who is judged by itself, so wants {memory.at(own) / 1000:,.1f} GB in one process and "
-        f"{_hours(seconds.at(own))} in which no other core helps. A machine of {MEMORY_GB} GB is full at "
-        f"{_feeders(full)} feeders of one operator, and at {_feeders(slow)} that step alone takes {HOURS:g} h: the "
-        f"first wall is {first}. Beyond it ranks would have to be merged from groups, as sorted scores can be; nothing "
-        "here does that."
+        f"A worker needed {max(worker):,} MB at most, however many groups there are. A day is judged among the scores "
+        "of all groups, and no process holds those: each group leaves the excesses of its homes over their thresholds, "
+        "the main process merges them, each group ranks its own day among them, and the threshold comes of merged "
+        "counts. With all else it does, such as sending tasks and putting tables in place, the main process took "
+        f"{memory.each * 1000:,.1f} kB and {seconds.each * 1000:.2f} ms of processor time more for each feeder more. "
+        f"An operator of {own:,.0f} feeders, who is judged by itself, so wants {memory.at(own) / 1000:,.1f} GB in one "
+        f"process and {_hours(seconds.at(own))} in which no other core helps. {_walls(memory, seconds)}"
     )
-    return f"## Where the first wall stands\n\n{_wrapped(about)}"
+    return "\n\n".join(["## Where the first wall stands", _wrapped(about), _judging(records)]).strip()
+
+
+def _walls(memory: Line, seconds: Line) -> str:
+    """Return which wall comes first, and on which side of it an operator and all of them together are."""
+    at = {
+        "memory": (MEMORY_GB * 1000 - memory.start) / memory.each if memory.each else math.inf,
+        "time": (HOURS * 3600 - seconds.start) / seconds.each if seconds.each else math.inf,
+    }
+    walls = {
+        "memory": f"a machine of {MEMORY_GB} GB is full at {_feeders(at['memory'])} feeders of one operator",
+        "time": f"at {_feeders(at['time'])} that process alone takes {HOURS:g} h",
+    }
+    said = [walls[name] for name in at if math.isfinite(at[name])]
+    if not said:
+        return "Neither grew between the two largest points, so they show no wall."
+    first = min(at, key=lambda name: at[name])
+    below = "neither one operator nor all of them together as one are below it"
+    if at[first] >= FEEDERS / OPERATORS:
+        below = f"an operator is below it, and all {FEEDERS:,} feeders as one are not"
+    if at[first] >= FEEDERS:
+        below = f"all {FEEDERS:,} feeders as one are below it"
+    told = ", and ".join(said)
+    return f"{told[0].upper()}{told[1:]}: the first wall is {first}, and {below}."
+
+
+def _judging(records: list[Record]) -> str:
+    """Return what the main process needs to judge alone, where that was measured."""
+    alone = [one for one in records if one["what"] == "judge"]
+    if not alone:
+        return ""
+    points = "; ".join(
+        f"{one['size']:,} feeders {one['main_peak_mb']:,} MB and {one['main_cpu_s']:,.1f} s" for one in alone
+    )
+    return _wrapped(
+        "**Judging alone**, without forecasts, tasks and tables, from what groups of made scores leave "
+        f"(`benchmarks/judging.py`; peak memory and processor seconds of the one process): {points}. All groups show "
+        "the files of three, so the disk had them at hand."
+    )
 
 
 def _feeders(count: float) -> str:

@@ -47,15 +47,40 @@ def test_a_national_day_of_20_million_rows_at_10_s_a_million_is_205_s(make):
     assert "Not enough is measured yet" in make.national(rows)
 
 
-def test_the_first_wall_is_the_hour_where_memory_would_last_longer(make):
+def wall_of(make, each_mb, each_s):
     points = [
-        record("fleet", size, "dask1", "next", main_cpu_s=size * 0.001, workers_cpu_s=1.0) for size in (1000, 10_000)
+        record("fleet", size, "dask1", "next", main_cpu_s=9 + size * each_s, workers_cpu_s=1.0)
+        | {"main_peak_mb": 100 + size * each_mb}
+        for size in (1000, 10_000)
     ]
-    said = make.wall(points)
-    assert "10 kB and 1.0 ms of processor time more" in said
-    assert "at 3,600,000 that step alone takes" in " ".join(said.split())
-    assert "the first wall is time" in " ".join(said.split())
-    assert make.wall(points[:1]) == ""
+    return " ".join(make.wall(points).split())
+
+
+def test_the_first_wall_is_the_hour_where_memory_would_last_longer(make):
+    said = wall_of(make, 0.01, 0.001)
+    assert "10.0 kB and 1.00 ms of processor time more" in said
+    assert "at 3,600,000 that process alone takes 1 h: the first wall is time" in said
+    assert "and all 400,000 feeders as one are below it" in said
+
+
+def test_the_first_wall_is_memory_where_a_machine_is_full_earlier_and_it_is_said_who_is_below_it(make):
+    said = wall_of(make, 0.2, 0.001)  # 63.9 GB of 0.2 MB
+    assert "A machine of 64 GB is full at 320,000 feeders of one operator" in said
+    assert "the first wall is memory, and an operator is below it, and all 400,000 feeders as one are not" in said
+    assert "neither one operator nor all of them together" in wall_of(make, 1, 0.001)
+
+
+def test_what_did_not_grow_is_no_wall_and_a_single_point_tells_of_none(make):
+    assert "at 3,600,000 that process alone takes 1 h: the first wall is time" in wall_of(make, 0, 0.001)
+    assert "they show no wall" in wall_of(make, 0, 0)
+    assert make.wall([record("fleet", 1000, "dask1", "next", main_cpu_s=1.0)]) == ""
+
+
+def test_judging_alone_is_told_at_the_sizes_that_were_measured(make):
+    fleets = [record("fleet", size, "dask1", "next", main_cpu_s=size * 0.001) for size in (1000, 10_000)]
+    said = " ".join(make.wall([*fleets, record("judge", 400_000, main_cpu_s=12.0)]).split())
+    assert "Judging alone" in said and "400,000 feeders 4,100 MB and 12.0 s." in said
+    assert "Judging alone" not in make.wall(fleets)
 
 
 def test_the_committed_page_and_curves_are_made_of_the_committed_records(make):

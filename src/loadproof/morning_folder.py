@@ -1,7 +1,8 @@
 """A morning's run at rest: what each group of entities left, under way in a working folder, then all of it in place.
 
 Below ``<root>/`` (one ``t0``) the folder ``.fleet-<key>/`` is under way: ``<table>/part-NNNNN.parquet`` of each group,
-and ``done/<step>/NNNNN.json``, a small record that is put there last. ``fleet/`` holds the tables of a run that ended,
+``<table>/part-NNNNN.safetensors`` where it is arrays, and ``done/<step>/NNNNN.json``, a small record that is put there
+last. ``fleet/`` holds the tables of a run that ended,
 and ``fleet.json``, its summary; the folder is put in place whole. ``<root>/../.fleet-days/`` keeps scored days from one
 morning to the next.
 """
@@ -16,16 +17,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from loadproof.errors import SchemaError
 from loadproof.files import as_json, write_parquet, write_text, write_together
 
-__all__ = ["MorningFolder"]
+__all__ = ["Arrays", "MorningFolder"]
 
 logger = logging.getLogger(__name__)
 
 SUMMARY: Final = "fleet.json"
+
+Arrays = Mapping[str, NDArray[Any]]
+"""Arrays by name."""
 
 
 def _json(facts: Mapping[str, Any]) -> Callable[[Path], None]:
@@ -37,6 +45,10 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
     except ValueError as error:
         raise SchemaError(f"{path}: is damaged ({error}); remove it, and run 'loadproof fleet' again") from error
+
+
+def _save(arrays: Arrays, path: Path) -> None:
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
 
 
 def _show(file: Path, place: Path) -> None:
@@ -75,15 +87,38 @@ class MorningFolder:
         """Return the record of a group's step that ended, None of any other."""
         return _read_json(self._record(step, number))
 
-    def keep(self, step: str, number: int, tables: Mapping[str, pl.DataFrame], record: Mapping[str, Any]) -> None:
-        """Put a group's tables in place, and then its record."""
-        files = {self.part(table, number): partial(write_parquet, frame) for table, frame in tables.items()}
+    def keep(
+        self, step: str, number: int, tables: Mapping[str, pl.DataFrame], record: Mapping[str, Any],
+        arrays: Mapping[str, Arrays] | None = None,
+    ) -> None:  # fmt: skip
+        """Put a group's tables and arrays in place, and then its record."""
+        files: dict[Path, Callable[[Path], Any]] = {
+            self.part(table, number): partial(write_parquet, frame) for table, frame in tables.items()
+        }
+        files |= {self._arrays(table, number): partial(_save, some) for table, some in (arrays or {}).items()}
         write_together({**files, self._record(step, number): _json(record)}, alone=False)
 
-    def write(self, table: str, number: int, frame: pl.DataFrame) -> None:
-        """Put a group's rows of a table in place."""
-        path = self.part(table, number)
-        write_together({path: partial(write_parquet, frame)}, alone=False)
+    def _arrays(self, table: str, number: int) -> Path:
+        return self.part(table, number).with_suffix(".safetensors")
+
+    def keep_arrays(self, table: str, number: int, arrays: Arrays) -> None:
+        """Put a group's arrays in place."""
+        write_together({self._arrays(table, number): partial(_save, arrays)}, alone=False)
+
+    def arrays(self, table: str, number: int, under: str = "") -> dict[str, NDArray[Any]]:
+        """Return a group's arrays, or those whose names begin with ``under``, by what follows; no other is read."""
+        with safe_open(self._arrays(table, number), framework="numpy") as file:
+            names = [name for name in file.keys() if name.startswith(under)]  # noqa: SIM118
+            return {name.removeprefix(under): file.get_tensor(name) for name in names}
+
+    def array(self, table: str, number: int, name: str) -> NDArray[Any]:
+        """Return one of a group's arrays; no other is read."""
+        with safe_open(self._arrays(table, number), framework="numpy") as file:
+            return np.asarray(file.get_tensor(name))
+
+    def holds(self, table: str, number: int) -> bool:
+        """Return whether a group has arrays of a name."""
+        return self._arrays(table, number).is_file()
 
     def read(self, table: str, number: int) -> pl.DataFrame | None:
         """Return a group's rows of a table, None where it has none."""
@@ -132,12 +167,13 @@ class MorningFolder:
         return summary if summary is not None and summary.get("key") == self.key else None
 
     def publish(
-        self, parts: Mapping[str, Sequence[int]], whole: Mapping[str, pl.DataFrame], summary: Mapping[str, Any]
-    ) -> dict[str, Any]:
+        self, parts: Mapping[str, tuple[str, Sequence[int]]], whole: Mapping[str, pl.DataFrame],
+        summary: Mapping[str, Any],
+    ) -> dict[str, Any]:  # fmt: skip
         """Put a run's tables in place, all at once, and return the summary as it stands there.
 
         Args:
-            parts: Tables that stay a file a group, and which groups have one.
+            parts: Tables that stay a file a group, what each is called so far, and which groups may have one.
             whole: Tables that are one file.
             summary: What the run found; ``key`` is added.
         """
@@ -146,10 +182,11 @@ class MorningFolder:
         files = {beside / f"{name}.parquet": partial(write_parquet, frame) for name, frame in whole.items()}
         summary = {**summary, "key": self.key}
         write_together({**files, beside / SUMMARY: _json(summary)})
-        for table, numbers in parts.items():
+        for table, (source, numbers) in parts.items():
             (beside / table).mkdir(parents=True, exist_ok=True)
-            for number in numbers:
-                _show(self.part(table, number), beside / table / self.part(table, number).name)
+            for path in (self.part(source, number) for number in numbers):
+                if path.is_file():
+                    _show(path, beside / table / path.name)
         shutil.rmtree(self.root / ".fleet.new", ignore_errors=True)
         beside.rename(self.root / ".fleet.new")
         self._swap()

@@ -11,7 +11,16 @@ from tests.anomaly.tiny_detector import TinyDetector
 from loadproof.anomaly import sweep
 from loadproof.anomaly.following import CleanHistory
 from loadproof.anomaly.sweep import Sweep, join_scores
-from loadproof.anomaly.watch import Told, achieved_rate, alerts_to_show, count_kinds, judge, tell, worst_alerts
+from loadproof.anomaly.watch import (
+    Told,
+    achieved_rate,
+    alert_sums,
+    alerts_to_show,
+    count_kinds,
+    judge,
+    tell,
+    worst_alerts,
+)
 from loadproof.errors import ConfigError
 from loadproof.schema import ALERTS, SCORES
 
@@ -30,7 +39,8 @@ def _watch(energy, *, only=(), threads=1):
 
 def _rate(odd, read=None):
     read = np.ones_like(odd) if read is None else read
-    return achieved_rate(odd, read, interval_mins=30, draws=100, rng=np.random.default_rng(0))
+    sums = alert_sums(odd, read, interval_mins=30)
+    return achieved_rate([sums], draws=100, rng=np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")

@@ -24,18 +24,20 @@ def map_(cluster):
         yield carried
 
 
-def test_workers_killed_after_a_groups_forecast_and_after_its_alerts_lose_and_double_nothing(
+def test_workers_killed_after_a_groups_forecast_its_ranks_and_its_alerts_lose_and_double_nothing(
     made, plain, map_, tmp_path
 ):
-    marks = {step: tmp_path / step for step in ("forecast_group", "tell_group")}
+    marks = {step: tmp_path / step for step in ("forecast_group", "rank_group", "tell_group")}
 
     def dying(function, items):
-        items, folder = list(items), marks[function.func.__name__]
+        if (folder := marks.get(function.func.__name__)) is None:
+            return map_(function, items)
+        items = list(items)
         folder.mkdir()
         return map_(partial(tasks.die_after, function, str(folder), str(items[0])), items)
 
     done = run(made, tmp_path / "out", map_=dying)
-    assert [len(list(folder.iterdir())) for folder in marks.values()] == [1, 1]
+    assert [len(list(folder.iterdir())) for folder in marks.values()] == [1, 1, 1]
     assert not done.failed
     assert content(done.folder) == plain
 

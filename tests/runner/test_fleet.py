@@ -11,11 +11,14 @@ import polars as pl
 import pytest
 from tests.runner.made_stores import make_store
 
+from loadproof import morning_folder
 from loadproof.anomaly.sweep import Sweep
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SchemaError
+from loadproof.files import write_together
 from loadproof.runner.detect import detect, detect_day
 from loadproof.runner.fleet import FleetAsked, fleet
+from loadproof.runner.groups import GroupFailed
 from loadproof.runner.predict import predict
 from loadproof.runner.train import train
 
@@ -116,8 +119,11 @@ def test_a_second_run_changes_nothing_and_any_group_size_tells_the_same_alerts(m
     assert again.stood and again.summary == ran.summary
     assert {path: path.stat().st_mtime_ns for path in ran.folder.rglob("*")} == before
     assert [path.name for path in ran.folder.parent.iterdir()] == ["fleet"]
-    three = run(made, tmp_path, FleetAsked(**{**vars(ASKED), "group_size": 3}))
-    assert rows(three.folder, "alerts/sub_pca").equals(rows(ran.folder, "alerts/sub_pca"))
+    for size in (1, 3):
+        other = run(made, tmp_path / str(size), FleetAsked(**{**vars(ASKED), "group_size": size}))
+        for table in [f"{kind}/{name}" for name in ASKED.detectors for kind in ("scores", "alerts")]:
+            assert rows(other.folder, table).equals(rows(ran.folder, table)), (size, table)
+        assert other.summary["watched"] == ran.summary["watched"]
 
 
 def test_what_came_after_the_morning_is_not_looked_at(made, ran, tmp_path):
@@ -148,10 +154,10 @@ def test_a_reading_that_stands_twice_fails_its_group_alone_which_alone_is_done_w
 
 
 def test_a_group_that_failed_for_want_of_disk_is_tried_again_and_no_other(made, tmp_path, monkeypatch):
-    def full(folder, step, number, tables, record):
+    def full(folder, step, number, *rest):
         if number == 1:
             raise OSError(28, "No space left on device")
-        keep(folder, step, number, tables, record)
+        keep(folder, step, number, *rest)
 
     from loadproof.morning_folder import MorningFolder
 
@@ -212,7 +218,7 @@ t.run((root, Store(root / "processed")), Path(sys.argv[2]), map_=deadly)
 """
 
 
-@pytest.mark.parametrize("step", ["forecast_group", "tell_group"])
+@pytest.mark.parametrize("step", ["forecast_group", "rank_group"])
 def test_a_run_that_was_killed_after_a_group_goes_on_with_the_next_to_the_same_bytes(made, ran, tmp_path, step):
     words = [sys.executable, "-c", KILLED, str(made[0]), str(tmp_path), step]
     assert subprocess.run(
@@ -230,6 +236,55 @@ def test_a_run_that_was_killed_after_a_group_goes_on_with_the_next_to_the_same_b
 
     done = run(made, tmp_path, map_=noting)
     assert content(done.folder) == content(ran.folder)
+
+
+class Killed(BaseException):
+    """What no run can catch."""
+
+
+def test_a_run_that_is_killed_at_every_sixth_write_and_run_again_comes_to_the_same_bytes(
+    made, ran, tmp_path, monkeypatch
+):
+    written = []
+
+    def mortal(files, **more):
+        if len(written) == 5:
+            raise Killed
+        written.append(len(files))
+        write_together(files, **more)
+
+    monkeypatch.setattr(morning_folder, "write_together", mortal)
+    kills = 0
+    while True:
+        try:
+            done = run(made, tmp_path)
+            break
+        except Killed:
+            kills += 1
+            written.clear()
+    assert kills >= 4  # while forecasts, pools, ranks and alerts were put in place
+    assert content(done.folder) == content(ran.folder)
+
+
+def test_a_group_that_cannot_rank_its_day_is_left_out_and_the_rest_is_judged_without_it(made, ran, tmp_path):
+    def failing(step):
+        def carry(function, items):
+            for item in items:
+                fails = function.func.__name__ == step and item.number == 1
+                yield GroupFailed(1, f"{item}: as it was told to") if fails else function(item)
+
+        return carry
+
+    without, early = (run(made, tmp_path / step, map_=failing(step)) for step in ("rank_group", "forecast_group"))
+    assert without.failed == early.failed == ("group 1 (lcl:MAC000003 to lcl:MAC000004): as it was told to",)
+    assert rows(without.folder, "forecasts/ridge").equals(rows(ran.folder, "forecasts/ridge"))
+    for name in ASKED.detectors:
+        assert without.summary["watched"][name] == early.summary["watched"][name]
+        assert rows(without.folder, f"scores/{name}").equals(rows(early.folder, f"scores/{name}"))
+    assert not rows(without.folder, "scores/sub_pca").equals(rows(ran.folder, "scores/sub_pca"))
+    mended = run(made, tmp_path / "rank_group")
+    assert not mended.failed
+    assert content(mended.folder) == content(ran.folder)
 
 
 @pytest.mark.parametrize(

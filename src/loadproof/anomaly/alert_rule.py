@@ -3,6 +3,7 @@
 E homes by T steps. Alarmed steps a short while apart are one alert, and alerts are what is counted.
 """
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,7 +12,20 @@ from numpy.typing import NDArray
 from loadproof.errors import ConfigError
 from loadproof.evaluation.timeline import find_spans
 
-__all__ = ["JOIN_MINS", "AlertRate", "AlertRule", "alarm_mask", "alert_rate", "choose_rule", "join_odd", "join_steps"]
+__all__ = [
+    "JOIN_MINS",
+    "AlertRate",
+    "AlertRule",
+    "AlertTally",
+    "alarm_mask",
+    "alert_rate",
+    "choose_rule",
+    "join_odd",
+    "join_steps",
+    "join_tallies",
+    "rule_of_tally",
+    "tally_alerts",
+]
 
 JOIN_MINS: Final = 120
 """Odd readings at most so far apart are one alert: a person looks once."""
@@ -50,11 +64,75 @@ def join_steps(interval_mins: int) -> int:
     return JOIN_MINS // interval_mins
 
 
-def _count(row: NDArray[np.int64], step: NDArray[np.int64], joined_steps: int) -> int:
-    """Return how many alerts alarmed steps make, ordered by row, then step."""
-    if not len(row):
-        return 0
-    return 1 + int(((np.diff(row) != 0) | (np.diff(step) > joined_steps + 1)).sum())
+class AlertTally(NamedTuple):
+    """How many alerts some homes have by the p-value from which on readings are odd; tallies of others add up.
+
+    Attributes:
+        levels: P-values that may be it, ascending, ``(L,)``.
+        more: How many more alerts there are from each level on than just below it, which may be fewer, ``(L,)``.
+        readings: Of how many readings, ``(1,)``.
+    """
+
+    levels: NDArray[np.float32]
+    more: NDArray[np.int64]
+    readings: NDArray[np.int64]
+
+
+def tally_alerts(p: NDArray[np.float32], *, alerts_per_week: float, interval_mins: int = 30) -> AlertTally:
+    """Return how many alerts there are by level.
+
+    Args:
+        p: P-values in time order, NaN where missing, ``(E, T)``.
+        alerts_per_week: The rate that is to be found among the levels.
+        interval_mins: Length of a step in minutes.
+    """
+    row, step = np.nonzero(p <= min(1.0, 50 * alerts_per_week * interval_mins / _WEEK_MINS + 0.01))
+    found = p[row, step]  # enough, for an alert rarely holds so many readings
+    before = np.full(len(found), np.inf, dtype=np.float32)  # the lowest of the readings that it would be joined to
+    for back in range(1, join_steps(interval_mins) + 2):
+        near = (row[back:] == row[:-back]) & (step[back:] - step[:-back] <= join_steps(interval_mins) + 1)
+        before[back:][near] = np.minimum(before[back:][near], found[:-back][near])
+    levels = np.unique(found)
+    begins = found < before  # an alert begins there at levels from its own on, until that of one before it
+    joins = begins & np.isfinite(before)
+    at = (np.bincount(np.searchsorted(levels, some), minlength=len(levels)) for some in (found[begins], before[joins]))
+    return AlertTally(levels, np.subtract(*at), np.array([(~np.isnan(p)).sum()]))
+
+
+def join_tallies(tallies: Iterable[AlertTally]) -> AlertTally:
+    """Return the tally of the homes of all."""
+    none = AlertTally(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(1, np.int64))
+    found, more, readings = (np.concatenate(parts) for parts in zip(none, *tallies, strict=True))
+    order = np.argsort(found, kind="stable")
+    levels, begin = np.unique(found[order], return_index=True)
+    together = np.add.reduceat(more[order], begin) if len(levels) else more
+    return AlertTally(levels, together, readings.sum(keepdims=True))
+
+
+def rule_of_tally(tally: AlertTally, *, alerts_per_week: float, interval_mins: int = 30) -> AlertRule:
+    """Return the rule that makes ``alerts_per_week`` alerts per home and week of the readings tallied.
+
+    Args:
+        tally: By this rate.
+        alerts_per_week: False alarms per home and week.
+        interval_mins: Length of a step in minutes.
+
+    Raises:
+        ConfigError: When the history is too short, or its highest scores too much alike, to set so low a rate.
+    """
+    weeks = float(tally.readings[0]) * interval_mins / _WEEK_MINS
+    levels, alerts = tally.levels, np.cumsum(tally.more)
+    low, high = -1, len(levels)  # levels up to low make no more alerts than wanted, at high more
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if alerts[middle] <= alerts_per_week * weeks else (low, middle)
+    if low < 0:
+        raise ConfigError(
+            f"{weeks:.0f} home-weeks of clean history cannot tell {alerts_per_week} alerts per home and week apart "
+            "from fewer; give more clean history, or raise alerts_per_week"
+        )
+    p_value = float(np.sqrt(levels[low] * levels[min(high, len(levels) - 1)], dtype=np.float64))
+    return AlertRule(p_value, join_steps(interval_mins), alerts_per_week)
 
 
 def choose_rule(p: NDArray[np.float32], *, alerts_per_week: float, interval_mins: int = 30) -> AlertRule:
@@ -68,25 +146,10 @@ def choose_rule(p: NDArray[np.float32], *, alerts_per_week: float, interval_mins
         interval_mins: Length of a step in minutes.
 
     Raises:
-        ConfigError: When the history is too short, or its highest scores too much alike, to set so low a rate.
+        ConfigError: As :func:`rule_of_tally`.
     """
-    weeks = float((~np.isnan(p)).sum()) * interval_mins / _WEEK_MINS
-    wanted, steps = alerts_per_week * weeks, join_steps(interval_mins)
-    row, step = np.nonzero(p <= min(1.0, 50 * alerts_per_week * interval_mins / _WEEK_MINS + 0.01))
-    found = p[row, step]  # enough, for an alert rarely holds so many readings
-    levels = np.unique(found)
-    low, high = -1, len(levels)  # levels up to low make no more alerts than wanted, at high more
-    while high - low > 1:
-        middle = (low + high) // 2
-        few = _count(row[found <= levels[middle]], step[found <= levels[middle]], steps) <= wanted
-        low, high = (middle, high) if few else (low, middle)
-    if low < 0:
-        raise ConfigError(
-            f"{weeks:.0f} home-weeks of clean history cannot tell {alerts_per_week} alerts per home and week apart "
-            "from fewer; give more clean history, or raise alerts_per_week"
-        )
-    p_value = float(np.sqrt(levels[low] * levels[min(high, len(levels) - 1)], dtype=np.float64))
-    return AlertRule(p_value, steps, alerts_per_week)
+    tally = tally_alerts(p, alerts_per_week=alerts_per_week, interval_mins=interval_mins)
+    return rule_of_tally(tally, alerts_per_week=alerts_per_week, interval_mins=interval_mins)
 
 
 def join_odd(odd: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
-"""Days that were scored or judged as frames and back, so that they can rest between two steps of a run.
+"""Days that were scored or ranked as frames and back, so that they can rest between two steps of a run.
 
 A row a day: ``entity_id, t0_utc, kinds`` (the names of the kinds, as JSON), then ``score`` and ``kind`` of its H steps,
-once judged ``p_value`` and ``limit``, and a ``print`` of what it was scored from where days are kept for later.
+once ranked ``p_value``, and a ``print`` of what it was scored from where days are kept for later.
 """
 
 import json
@@ -19,7 +19,7 @@ from loadproof.features.windows import Inputs
 
 __all__ = [
     "days_that_stand",
-    "frame_of_judged",
+    "frame_of_ranked",
     "frame_of_scores",
     "join_days",
     "judged_of_frame",
@@ -91,13 +91,13 @@ def scores_of_frames(frames: Iterable[pl.DataFrame], interval_mins: int) -> DayS
     return join_scores(_scores_of(frame, interval_mins) for frame in frames)
 
 
-def frame_of_judged(judged: Judged) -> pl.DataFrame:
-    """Return a row a day, in their order."""
-    p_value = pl.Series(np.ascontiguousarray(judged.p), dtype=pl.Array(pl.Float32, judged.p.shape[1]))
-    return frame_of_scores(judged.found).with_columns(p_value=p_value, limit=pl.Series(judged.limit))
+def frame_of_ranked(found: DayScores, p: NDArray[np.float32]) -> pl.DataFrame:
+    """Return a row a day with its p-values ``(N, H)``, in their order."""
+    p_value = pl.Series(np.ascontiguousarray(p), dtype=pl.Array(pl.Float32, p.shape[1]))
+    return frame_of_scores(found).with_columns(p_value=p_value)
 
 
-def judged_of_frame(frame: pl.DataFrame, interval_mins: int) -> Judged:
-    """Return the days of a frame of :func:`frame_of_judged`."""
-    p, limit = frame["p_value"].to_numpy(), frame["limit"].to_numpy()
-    return Judged(_scores_of(frame, interval_mins), p, limit)
+def judged_of_frame(frame: pl.DataFrame, interval_mins: int, limit: float) -> Judged:
+    """Return the days of a frame of :func:`frame_of_ranked`, of which one has one threshold."""
+    p = frame["p_value"].to_numpy()
+    return Judged(_scores_of(frame, interval_mins), p, np.full(len(p), limit, dtype=np.float32))

@@ -20,7 +20,7 @@ from loadproof.errors import ConfigError
 from loadproof.evaluation.timeline import timeline_of
 from loadproof.features.calendar import local_date
 
-__all__ = ["CleanHistory", "Followed", "Following", "follow"]
+__all__ = ["CleanHistory", "Followed", "Following", "between", "follow"]
 
 Dates = NDArray[np.datetime64]
 
@@ -82,6 +82,10 @@ class CleanHistory(NamedTuple):
         behind = (period - self.judged_from).days % self.refresh_days
         return period + dt.timedelta(days=self.refresh_days - behind)
 
+    def periods_for(self, day: dt.date) -> list[dt.date]:
+        """Return the first days of all periods that are ranked to judge ``day``, its own last."""
+        return self.periods(self.rule_of(self.period_of(day))[0], day)
+
     def history_of(self, period: dt.date) -> tuple[dt.date, dt.date]:
         """Return the first day that a period is ranked among, and the day after the last."""
         return max(self.first, period - dt.timedelta(days=self.days)), period
@@ -119,7 +123,8 @@ class Followed(NamedTuple):
         return self.p <= self.limit[:, None]
 
 
-def _between(days: Dates, first: dt.date, until: dt.date) -> NDArray[np.bool_]:
+def between(days: Dates, first: dt.date, until: dt.date) -> NDArray[np.bool_]:
+    """Return which UK days are from ``first`` on and before ``until``."""
     return np.asarray((days >= np.datetime64(first)) & (days < np.datetime64(until)))
 
 
@@ -139,11 +144,11 @@ class Following:
         self.judged = clean.periods(judged_from, last)
         periods = clean.periods(clean.rule_of(self.judged[0])[0], last)
         self._known: dict[dt.date, PValues] = {}
-        score, entity = found.scores.score, found.inputs.entity
+        score, self._home = found.scores.score, np.unique(found.inputs.entity, return_inverse=True)[1]  # (N,)
         for period in periods:
-            history = _between(self._day, *clean.history_of(period))
+            history = between(self._day, *clean.history_of(period))
             if not np.isnan(score[history]).all():
-                self._known[period] = fit_pvalues(score[history], entity[history], tail=clean.tail)
+                self._known[period] = fit_pvalues(score[history], self._home[history], tail=clean.tail)
         self._borders = [*periods, clean.after(periods[-1])]
         self.p = self.p_of(score, np.arange(len(score)))
 
@@ -155,11 +160,11 @@ class Following:
             rows: Which of all days each is, ``(M,)``.
         """
         p = np.full(score.shape, np.nan, dtype=np.float32)
-        day, entity = self._day[rows], self.found.inputs.entity[rows]
+        day, home = self._day[rows], self._home[rows]
         for period, after in pairwise(self._borders):
-            now = _between(day, period, after)
+            now = between(day, period, after)
             if now.any() and period in self._known:
-                p[now] = p_values(self._known[period], score[now], entity[now])
+                p[now] = p_values(self._known[period], score[now], home[now])
         return p
 
     def limits(self, alerts_per_week: float) -> NDArray[np.float32]:
@@ -172,7 +177,7 @@ class Following:
         """
         limit = np.full(len(self._day), np.nan, dtype=np.float32)
         for period in self.judged:
-            now = _between(self._day, period, self.clean.after(period))
+            now = between(self._day, period, self.clean.after(period))
             try:
                 limit[now] = self.rule_of(period, alerts_per_week)
             except ConfigError:
@@ -185,7 +190,7 @@ class Following:
         Raises:
             ConfigError: When there are no scores before it, or they are too much alike for so low a rate.
         """
-        latest = _between(self._day, *self.clean.rule_of(period))
+        latest = between(self._day, *self.clean.rule_of(period))
         if not latest.any():
             raise ConfigError(f"no day before {period} was scored; judge later days, or raise rule_days")
         inputs = self.found.inputs.take(latest)

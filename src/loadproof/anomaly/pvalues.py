@@ -5,7 +5,9 @@ a share p of clean readings falls at or below p, whatever the scores are. Ties c
 involved. S past scores in all, E homes.
 """
 
-from typing import Final, Literal, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import polars as pl
@@ -17,7 +19,22 @@ from loadproof.features.windows import Inputs
 from loadproof.forecaster import ModelState
 from loadproof.schema import SCORES
 
-__all__ = ["MIN_OWN", "PValues", "Tail", "fit_pvalues", "p_values", "pvalues_from_state", "score_table"]
+__all__ = [
+    "MIN_OWN",
+    "Floats",
+    "Homes",
+    "OwnHistory",
+    "PValues",
+    "Tail",
+    "conformal",
+    "fit_pvalues",
+    "in_scales",
+    "least_excess",
+    "own_history",
+    "p_values",
+    "pvalues_from_state",
+    "score_table",
+]
 
 Tail = Literal["own", "shared"]
 """How p-values go on where a home's own history is thin: ``own`` ranks among its past scores alone; ``shared`` lends
@@ -35,6 +52,9 @@ _LEAST_EXCESS: Final = 1e-6  # of the size of scores: a home whose tail is flat 
 
 Floats = NDArray[np.float64]
 
+Homes: TypeAlias = NDArray[np.str_] | NDArray[np.int64]
+"""Names of homes, or their numbers, which are sorted many times faster."""
+
 
 class PValues(NamedTuple):
     """Clean history, ready to be ranked against.
@@ -50,7 +70,7 @@ class PValues(NamedTuple):
         tail: Which tail.
     """
 
-    entities: NDArray[np.str_]
+    entities: Homes
     first: NDArray[np.int64]
     own: NDArray[np.float32]
     pool: NDArray[np.float32]
@@ -83,15 +103,103 @@ def _tail_of(ordered: NDArray[np.float32]) -> tuple[float, NDArray[np.float32]]:
     return float(border), ordered[ordered > border] - border
 
 
-def _in_scales(over: NDArray[np.float32], least: float) -> NDArray[np.float32]:
-    """Return one home's excesses, each in multiples of the mean of the others, or of ``least`` if that is more."""
-    others = np.maximum(over.sum(dtype=np.float64) - over, 0) / max(len(over) - 1, 1)
+class OwnHistory(NamedTuple):
+    """Clean history of some homes by themselves, before it is known what is usual of all homes.
+
+    Attributes:
+        entities: As in :class:`PValues`, as are the next three.
+        first: ``(E + 1,)``.
+        own: Past scores, ascending in each home.
+        border: ``(E,)``.
+        means: Mean excess of each home's tail, ``(E,)``.
+        over: All excesses over the border, home by home, ``(X,)``.
+        counts: How many there are of each home, ``(E,)``.
+        sums: Their sum, ``(E,)``.
+        greatest: The size of the largest score.
+        size: How many past scores there are, with those of homes that have too few.
+    """
+
+    entities: Homes
+    first: NDArray[np.int64]
+    own: NDArray[np.float32]
+    border: NDArray[np.float32]
+    means: Floats
+    over: NDArray[np.float32]
+    counts: NDArray[np.int64]
+    sums: Floats
+    greatest: float
+    size: int
+
+    def among(self, pool: NDArray[np.float32], excess: NDArray[np.float32], *, least: float, tail: Tail) -> PValues:
+        """Return what p-values of these homes need to know, once it is known of all homes.
+
+        Args:
+            pool: Past scores of all homes, ascending, ``(S,)``.
+            excess: Excesses of all homes in scales, ascending.
+            least: What no home's mean excess is taken for less than.
+            tail: Which tail.
+        """
+        scale = np.maximum(self.means, least).astype(np.float32)
+        return PValues(self.entities, self.first, self.own, pool, self.border, scale, excess, tail)
+
+
+def own_history(score: NDArray[np.float32], entity: Homes, *, min_own: int = MIN_OWN) -> OwnHistory:
+    """Return what clean windows tell of their homes alone; of no score there are no homes.
+
+    Args:
+        score: Scores of clean windows, NaN where missing, ``(N, H)``.
+        entity: Whose, ``(N,)``.
+        min_own: Fewest past scores for a home to be held against its own.
+    """
+    names, row = np.unique(entity, return_inverse=True)  # (E',), (N,)
+    keep = ~np.isnan(score)
+    flat, homes = score[keep].astype(np.float32), np.repeat(row, keep.sum(axis=1))  # (S,)
+    order = np.argsort(homes, kind="stable")  # each home sorted by itself takes a quarter of the time of all at once
+    there, begin = np.unique(homes[order], return_index=True)
+    blocks = [np.sort(part) for part in np.split(flat[order], begin)[1:]]
+    enough = [(n, block) for n, block in zip(there, blocks, strict=True) if len(block) >= min_own]
+    tails = [_tail_of(block) for _, block in enough]
+    none = np.zeros(0, np.float32)
+    return OwnHistory(
+        entities=cast(Homes, names[[n for n, _ in enough]]),
+        first=np.cumsum([0, *(len(block) for _, block in enough)]).astype(np.int64),
+        own=np.concatenate([none, *(block for _, block in enough)]),
+        border=np.array([border for border, _ in tails], dtype=np.float32),
+        means=np.array([over.mean(dtype=np.float64) if over.size else 0.0 for _, over in tails], dtype=np.float64),
+        over=np.concatenate([none, *(over for _, over in tails)]),
+        counts=np.array([len(over) for _, over in tails], dtype=np.int64),
+        sums=np.array([over.sum(dtype=np.float64) for _, over in tails], dtype=np.float64),
+        greatest=float(np.abs(flat).max()) if len(flat) else 0.0,
+        size=len(flat),
+    )
+
+
+def least_excess(means: Floats, greatest: float) -> float:
+    """Return what no home's mean excess is taken for less than.
+
+    Args:
+        means: Mean excess of the tail of all homes, ``(E,)``.
+        greatest: The size of the largest of all scores.
+    """
+    return max(float(np.median(means)) if len(means) else 0.0, _LEAST_EXCESS * (greatest or 1.0))
+
+
+def in_scales(
+    over: NDArray[np.float32], counts: NDArray[np.int64], sums: Floats, *, least: float
+) -> NDArray[np.float32]:
+    """Return excesses, each in multiples of the mean of the home's others, or of ``least`` if that is more.
+
+    Args:
+        over: Excesses home by home, ``(X,)``.
+        counts: How many of each home, ``(E,)``.
+        sums: Their sum, ``(E,)``.
+        least: What no mean is taken for less than.
+    """
+    others = np.maximum(np.repeat(sums, counts) - over, 0) / np.repeat(np.maximum(counts - 1, 1), counts)  # (X,)
     return np.asarray(over / np.maximum(others, least), dtype=np.float32)
 
 
-def fit_pvalues(
-    score: NDArray[np.float32], entity: NDArray[np.str_], *, tail: Tail = "shared", min_own: int = MIN_OWN
-) -> PValues:
+def fit_pvalues(score: NDArray[np.float32], entity: Homes, *, tail: Tail = "shared", min_own: int = MIN_OWN) -> PValues:
     """Return what p-values need to know of clean history.
 
     The history must not be what the detector was trained on, and should be as near as can be to what is judged.
@@ -105,35 +213,25 @@ def fit_pvalues(
     Raises:
         ConfigError: When there is no score.
     """
-    names, row = np.unique(entity, return_inverse=True)  # (E',), (N,)
-    keep = ~np.isnan(score)
-    if not keep.any():
+    own = own_history(score, entity, min_own=min_own)
+    if not own.size:
         raise ConfigError("clean history holds no score; give p-values windows with readings")
-    flat, homes = score[keep].astype(np.float32), np.repeat(row, keep.sum(axis=1))  # (S,)
-    order = np.argsort(homes, kind="stable")  # each home sorted by itself takes a quarter of the time of all at once
-    parts = np.split(flat[order], np.flatnonzero(np.diff(homes[order])) + 1)
-    blocks = [np.sort(part) for part in parts]
-    enough = [(n, block) for n, block in zip(np.unique(homes), blocks, strict=True) if len(block) >= min_own]
-    tails = [_tail_of(block) for _, block in enough]
-    means = np.array([over.mean(dtype=np.float64) if over.size else 0.0 for _, over in tails])
-    least = max(float(np.median(means)) if len(means) else 0.0, _LEAST_EXCESS * float(np.abs(flat).max() or 1))
-    shared = [_in_scales(over, least) for _, over in tails] if tail == "shared" else []
-    return PValues(
-        entities=names[[n for n, _ in enough]],
-        first=np.cumsum([0, *(len(block) for _, block in enough)]).astype(np.int64),
-        own=np.concatenate([np.zeros(0, np.float32), *(block for _, block in enough)]),
-        pool=np.sort(flat),
-        border=np.array([border for border, _ in tails], dtype=np.float32),
-        scale=np.maximum(means, least).astype(np.float32),
-        excess=np.sort(np.concatenate([np.zeros(0, np.float32), *shared])),
-        tail=tail,
+    pool = np.sort(score[~np.isnan(score)].astype(np.float32))
+    least = least_excess(own.means, own.greatest)
+    excess = (
+        np.sort(in_scales(own.over, own.counts, own.sums, least=least)) if tail == "shared" else np.zeros(0, np.float32)
     )
+    return own.among(pool, excess, least=least, tail=tail)
+
+
+def conformal(at_least: NDArray[np.int64], size: int) -> Floats:
+    """Return the p-values of scores that ``at_least`` of ``size`` past ones reach."""
+    return np.asarray((at_least + 1) / (size + 1))
 
 
 def _rank(history: NDArray[np.float32], score: NDArray[np.float32]) -> Floats:
     """Return the conformal p-value among ``history``, ascending."""
-    at_least = len(history) - np.searchsorted(history, score)
-    return np.asarray((at_least + 1) / (len(history) + 1))
+    return conformal(len(history) - np.searchsorted(history, score), len(history))
 
 
 def _own(known: PValues, home: int, score: NDArray[np.float32]) -> Floats:
@@ -146,7 +244,10 @@ def _own(known: PValues, home: int, score: NDArray[np.float32]) -> Floats:
     return p
 
 
-def p_values(known: PValues, score: NDArray[np.float32], entity: NDArray[np.str_]) -> NDArray[np.float32]:
+def p_values(
+    known: PValues, score: NDArray[np.float32], entity: Homes, *,
+    strangers: Callable[[NDArray[np.float32]], Floats] | None = None,
+) -> NDArray[np.float32]:  # fmt: skip
     """Return the p-value of each score, in (0, 1], NaN where the score is, ``(N, H)``.
 
     Within a home a higher score never has a higher p-value. A home without enough history is held against the pool.
@@ -155,7 +256,9 @@ def p_values(known: PValues, score: NDArray[np.float32], entity: NDArray[np.str_
         known: Clean history.
         score: Scores, ``(N, H)``.
         entity: Whose, ``(N,)``.
+        strangers: Ranks scores of a home without enough history; among ``known.pool`` by default.
     """
+    of_stranger = strangers or partial(_rank, known.pool)
     p = np.full(score.shape, np.nan, dtype=np.float32)
     names, row = np.unique(entity, return_inverse=True)  # (E',), (N,)
     order = np.argsort(row, kind="stable")
@@ -165,7 +268,7 @@ def p_values(known: PValues, score: NDArray[np.float32], entity: NDArray[np.str_
         home = int(np.searchsorted(known.entities, name))
         stranger = home == len(known.entities) or known.entities[home] != name
         found = np.full(read.shape, np.nan, dtype=np.float32)
-        found[read] = _rank(known.pool, mine) if stranger else _own(known, home, mine)
+        found[read] = of_stranger(mine) if stranger else _own(known, home, mine)
         p[rows] = found
     return p
 

@@ -26,10 +26,12 @@ __all__ = [
     "Judged",
     "Told",
     "achieved_rate",
+    "alert_sums",
     "alerts_to_show",
     "count_kinds",
     "join_alerts",
     "judge",
+    "nothing_to_judge",
     "tell",
     "worst_alerts",
 ]
@@ -61,17 +63,13 @@ class AchievedRate(NamedTuple):
         return {name: None if math.isnan(value) else value for name, value in self._asdict().items()}
 
 
-def achieved_rate(
-    odd: NDArray[np.bool_], read: NDArray[np.bool_], *, interval_mins: int, draws: int, rng: np.random.Generator
-) -> AchievedRate:
-    """Return how often alerts stood.
+def alert_sums(odd: NDArray[np.bool_], read: NDArray[np.bool_], *, interval_mins: int) -> NDArray[np.float64]:
+    """Return alerts and weeks of readings by home and week, ``(E, W, 2)``.
 
     Args:
         odd: Which readings are odd, in time order, ``(E, T)``.
         read: Where there are readings, ``(E, T)``.
         interval_mins: Length of a step in minutes.
-        draws: Resamples for the interval.
-        rng: Their chance.
     """
     week = _WEEK_MINS // interval_mins
     n_homes, n_weeks = len(odd), -(-odd.shape[1] // week)
@@ -80,6 +78,19 @@ def achieved_rate(
     np.add.at(sums[..., 0], (spans.row, spans.first // week), 1)
     padded = np.pad(read, ((0, 0), (0, n_weeks * week - read.shape[1])))  # (E, W * week)
     sums[..., 1] = padded.reshape(n_homes, n_weeks, week).sum(axis=2) / week
+    return sums
+
+
+def achieved_rate(parts: Iterable[NDArray[np.float64]], *, draws: int, rng: np.random.Generator) -> AchievedRate:
+    """Return how often alerts stood.
+
+    Args:
+        parts: Sums of :func:`alert_sums`, of homes in their order and of the same weeks, ``(E, W, 2)`` each.
+        draws: Resamples for the interval.
+        rng: Their chance.
+    """
+    sums = np.concatenate(list(parts))
+    n_homes, n_weeks, _ = sums.shape
     alerts, home_weeks = sums.sum(axis=(0, 1))
     low = high = np.nan
     if min(n_homes, n_weeks) >= MIN_BLOCKS:
@@ -137,26 +148,32 @@ class Judged(NamedTuple):
         """Which readings are odd, ``(N, H)``."""
         return self.p <= self.limit[:, None]
 
-    def between(self, first: str, last: str) -> "Judged":
-        """Return the days of the entities from the first name to the last alone."""
-        mine = (self.found.inputs.entity >= first) & (self.found.inputs.entity <= last)
-        return Judged(self.found.take(mine), self.p[mine], self.limit[mine])
-
     def table(self, detector: str) -> pl.DataFrame:
         """Return the rows of ``SCORES``."""
         return score_table(detector, self.found.scores, self.p, self.found.inputs)
 
+    def sums(self) -> NDArray[np.float64]:
+        """Return alerts and weeks of readings by home and week, ``(E, W, 2)``."""
+        line, interval_mins = timeline_of(self.found.inputs), self.found.inputs.interval_mins
+        odd, read = line.lay(self.odd, blank=False), line.lay(~np.isnan(self.found.scores.score), blank=False)
+        return alert_sums(odd, read, interval_mins=interval_mins)
+
     def rate(self, *, draws: int, rng: np.random.Generator) -> AchievedRate:
         """Return how often alerts stood; the interval is of so many ``draws``."""
-        inputs = self.found.inputs
-        line = timeline_of(inputs)
-        odd, read = line.lay(self.odd, blank=False), line.lay(~np.isnan(self.found.scores.score), blank=False)
-        return achieved_rate(odd, read, interval_mins=inputs.interval_mins, draws=draws, rng=rng)
+        return achieved_rate([self.sums()], draws=draws, rng=rng)
 
     def limits(self) -> dict[str, float]:
         """Return the p-value at or below which a reading is odd, by UK day."""
         days = local_date(self.found.inputs.t0).astype(str).tolist()
         return dict(sorted(dict(zip(days, self.limit.tolist(), strict=True)).items()))
+
+
+def nothing_to_judge(homes: int, clean: CleanHistory) -> ConfigError:
+    """Return what is raised where none of so many homes has a day to judge."""
+    return ConfigError(
+        f"none of {homes} entities has a reading in the weeks before a day that is judged, from {clean.judged_from} "
+        "on; choose a later day, or other entities"
+    )
 
 
 def judge(
@@ -178,10 +195,7 @@ def judge(
     whose = np.unique(found.inputs.entity) if entities is None else entities
     wanted = np.isin(found.inputs.entity, whose) & np.isin(local_date(found.inputs.t0), np.array(dates, "datetime64"))
     if not wanted.any():
-        raise ConfigError(
-            f"none of {len(whose)} entities has a reading in the weeks before a day that is judged, from "
-            f"{clean.judged_from} on; choose a later day, or other entities"
-        )
+        raise nothing_to_judge(len(whose), clean)
     followed = follow(found, clean, dates[0], alerts_per_week=alerts_per_week)
     return Judged(found.take(wanted), followed.p[wanted], followed.limit[wanted])
 

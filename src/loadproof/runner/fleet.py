@@ -5,18 +5,17 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from loadproof import __version__
-from loadproof.anomaly.day_frames import frame_of_judged, scores_of_frames
 from loadproof.anomaly.days import CONTEXT_DAYS
-from loadproof.anomaly.watch import join_alerts, judge
+from loadproof.anomaly.watch import join_alerts
 from loadproof.config import ExperimentConfig
-from loadproof.errors import ConfigError, EngineError
+from loadproof.errors import ConfigError
 from loadproof.features.calendar import Moment, last_whole_day, to_instant
 from loadproof.features.selection import as_datetime, read_seen
 from loadproof.feeders.risk import count_over, rank_together
@@ -26,23 +25,22 @@ from loadproof.runner.detectors import detector_of
 from loadproof.runner.feeders_risk import read_asset_file
 from loadproof.runner.fleet_group import (
     FORECAST,
-    TELL,
-    Group,
-    GroupFailed,
     Morning,
     forecast_group,
+    judged_step,
     saved_detector,
     saved_model,
     tell_group,
     watch_name,
 )
+from loadproof.runner.fleet_judge import Judgement, judge_groups
 from loadproof.runner.forecasters import AT_ONCE, builder_of
 from loadproof.runner.ground import clean_history
-from loadproof.runner.predict_group import HOMES_A_TASK, groups_of
+from loadproof.runner.groups import Group, carry, name_of, numbered_groups
+from loadproof.runner.predict_group import HOMES_A_TASK
 from loadproof.runner.saved_forecast import followed_from, looks_back, read_saved, require_features
 from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset
-from loadproof.seeds import rng_for
 from loadproof.store import Store
 
 __all__ = ["FleetAsked", "FleetReport", "fleet"]
@@ -118,16 +116,16 @@ def fleet(
     folder = morning.folder
     if (standing := folder.standing()) is not None and not standing["failed"]:
         return FleetReport(standing, (), stood=True, folder=folder.final)
-    failed = _carry(map_, partial(forecast_group, morning), groups, folder, FORECAST, track)
+    failed = carry(map_, partial(forecast_group, morning), groups, folder, FORECAST, track)
     done = [group for group in groups if folder.done(FORECAST, group.number) is not None]
     if not done:
         raise ConfigError(failed[groups[0].number])
-    watched: dict[str, Any] = {}
+    judged = Judgement(name_of(()), [], {}, {})
     if morning.detectors:
-        among = hashlib.sha256(json.dumps([group.number for group in done]).encode()).hexdigest()[:16]
-        watched = {name: _judge(morning, name, done, among) for name in morning.detectors}
-        failed |= _carry(map_, partial(tell_group, morning, among), done, folder, TELL, track)
-    summary = _publish(morning, groups, done, failed, watched)
+        judged = judge_groups(morning, done, map_, track)
+        tell, step = partial(tell_group, morning, judged.among), judged_step("tell", judged.among)
+        failed |= judged.failed | carry(map_, tell, judged.groups, folder, step, track)
+    summary = _publish(morning, groups, done, failed, judged)
     if not failed:
         for name in morning.detectors:
             folder.forget_days(watch_name(morning, name), (group.whose for group in groups))
@@ -182,13 +180,7 @@ def _plan(
         saved_model(morning, name)
     for name in morning.detectors:
         saved_detector(morning, name)
-    return morning, _groups(store.entities(dataset), asked.group_size)
-
-
-def _groups(names: Sequence[str], size: int) -> list[Group]:
-    """Return the groups that 'loadproof forecast --at' forecasts by too, with the same number of entities in each."""
-    lots = [group.entities for group in groups_of(names, size)]
-    return [Group(number, lot[0], lot[-1], len(lot)) for number, lot in enumerate(lots)]
+    return morning, numbered_groups(store.entities(dataset), asked.group_size)
 
 
 def _what_is_read(
@@ -207,38 +199,6 @@ def _what_is_read(
     ]  # fmt: skip
 
 
-def _carry(
-    map_: Map, work: Callable[[Group], int | GroupFailed], groups: Sequence[Group], folder: MorningFolder, step: str,
-    track: Track,
-) -> dict[int, str]:  # fmt: skip
-    """Let the map carry a step of all groups; return which failed, by number, each with why, in a sentence."""
-    failed: dict[int, str] = {}
-    try:
-        for result in track(map_(work, groups), f"fleet: {step}", len(groups)):
-            if isinstance(result, GroupFailed):
-                failed[result.number] = result.error
-    except EngineError as error:  # raised when all that could be done is done
-        lost = [group for group in groups if group.number not in failed and folder.done(step, group.number) is None]
-        failed |= {group.number: f"{group}: {error}" for group in lost}
-    return failed
-
-
-def _judge(morning: Morning, name: str, done: Sequence[Group], among: str) -> dict[str, Any]:
-    """Judge the day of all groups by what came before it, and keep that beside them; unless an earlier run did."""
-    folder, step, config = morning.folder, f"judge {name}", morning.config
-    if (standing := folder.done(step, 0)) is not None and standing["among"] == among:
-        return standing
-    frames = folder.read_all(f"days/{name}", (group.number for group in done))
-    found = scores_of_frames(frames, morning.interval_mins)
-    judged = judge(found, morning.history, [morning.day], alerts_per_week=config.anomaly.alerts_per_week)
-    for group in done:
-        folder.write(f"judged/{name}", group.number, frame_of_judged(judged.between(group.first, group.last)))
-    rate = judged.rate(draws=config.evaluation.bootstrap_draws, rng=rng_for(config.seed, "anomaly/rate"))
-    record = {"among": among, "rate": rate.as_json(), "odd_from_p_value": judged.limits()}
-    folder.keep(step, 0, {}, record)
-    return record
-
-
 def _counted(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Return the sums by name, in order of names."""
     found = Counter[str]()
@@ -248,20 +208,20 @@ def _counted(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _publish(
-    morning: Morning, groups: Sequence[Group], done: Sequence[Group], failed: Mapping[int, str],
-    watched: Mapping[str, Mapping[str, Any]],
+    morning: Morning, groups: Sequence[Group], done: Sequence[Group], failed: Mapping[int, str], judged: Judgement
 ) -> dict[str, Any]:  # fmt: skip
     """Put the tables of all groups that are done in place, and return what there is to say of them."""
-    folder = morning.folder
+    folder, among, watched = morning.folder, judged.among, judged.watched
     numbers, assets = [group.number for group in done], read_asset_file(morning.assets)
     records = [folder.done(FORECAST, number) or {} for number in numbers]
-    told = [record for number in numbers if (record := folder.done(TELL, number)) is not None]
-    tables = [*(f"forecasts/{name}" for name in morning.models), *(f"scores/{name}" for name in watched)]
+    tell = {number: folder.done(judged_step("tell", among), number) for number in numbers}
+    told = [number for number, record in tell.items() if record is not None]
     parts = {
-        table: [number for number in numbers if folder.part(table, number).is_file()]
-        for table in [*tables, "risk_half_hours"]
+        table: (table, numbers) for table in [*(f"forecasts/{name}" for name in morning.models), "risk_half_hours"]
     }
-    whole = {f"alerts/{name}": join_alerts(folder.read_all(f"alerts/{name}", numbers)) for name in watched}
+    parts |= {f"scores/{name}": (judged_step(f"scores/{name}", among), told) for name in watched}
+    alerts = {name: judged_step(f"alerts/{name}", among) for name in watched}
+    whole = {f"alerts/{name}": join_alerts(folder.read_all(table, told)) for name, table in alerts.items()}
     ranked = rank_together(folder.read_all("risk", numbers))
     summary = {
         "loadproof_version": __version__, "dataset": morning.dataset, "t0_utc": morning.t0.isoformat(),
@@ -273,7 +233,9 @@ def _publish(
         "fallbacks": {
             name: _counted(record["fallbacks"].get(name, {}) for record in records) for name in morning.models
         },
-        "alerts": {name: _counted(record["alerts"].get(name, {}) for record in told) for name in watched},
+        "alerts": {
+            name: _counted(record["alerts"].get(name, {}) for record in tell.values() if record) for name in watched
+        },
         "watched": {name: dict(facts) for name, facts in watched.items()},
         "limits": len(ranked), "over_limit": count_over(ranked), "usual": morning.usual,
         "bad_ratings": [str(row) for row in assets.bad] if assets else [],

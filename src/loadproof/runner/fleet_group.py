@@ -7,9 +7,9 @@ error, so that any ``map`` can carry it; what every group needs is read once a p
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,15 +19,16 @@ from loadproof.anomaly.day_frames import (
     frame_of_scores,
     join_days,
     judged_of_frame,
+    scores_of_frames,
     with_prints,
 )
 from loadproof.anomaly.day_prints import day_prints
 from loadproof.anomaly.days import CONTEXT_DAYS
 from loadproof.anomaly.following import CleanHistory
+from loadproof.anomaly.pool import leaves_of
 from loadproof.anomaly.sweep import join_scores
 from loadproof.anomaly.watch import count_kinds, tell
 from loadproof.config import ExperimentConfig
-from loadproof.errors import LoadproofError
 from loadproof.evaluation.outlook import count_fallbacks
 from loadproof.features.calendar import to_instant
 from loadproof.features.panel import Panel
@@ -41,17 +42,17 @@ from loadproof.runner.blocks import Surroundings, read_surroundings
 from loadproof.runner.detector_folder import detector_facts, read_detector
 from loadproof.runner.feeders_risk import read_asset_file
 from loadproof.runner.ground import Ground, clean_history, of_dataset
+from loadproof.runner.groups import Group, GroupFailed, attempt
 from loadproof.runner.saved_forecast import Ready, cut_now, forecast_now, read_saved, shorten
 from loadproof.schema import Dataset
 from loadproof.store import Store
 
 __all__ = [
     "FORECAST",
-    "TELL",
-    "Group",
-    "GroupFailed",
     "Morning",
     "forecast_group",
+    "judged_step",
+    "numbered",
     "saved_detector",
     "saved_model",
     "tell_group",
@@ -59,34 +60,9 @@ __all__ = [
 ]
 
 FORECAST: Final = "forecast"
-TELL: Final = "tell"
 
 _DAY: Final = dt.timedelta(days=1)
 _HOUR: Final = dt.timedelta(hours=1)
-
-
-class Group(NamedTuple):
-    """Entities that are worked on together: all from the first name to the last."""
-
-    number: int
-    first: str
-    last: str
-    size: int
-
-    @property
-    def whose(self) -> str:
-        """A name of the two that a file can have."""
-        return hashlib.sha256(f"{self.first} {self.last}".encode()).hexdigest()[:16]
-
-    def __str__(self) -> str:
-        return f"group {self.number} ({self.first} to {self.last})"
-
-
-class GroupFailed(NamedTuple):
-    """A group's step that did not end, and why."""
-
-    number: int
-    error: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,37 +211,63 @@ def _days(morning: Morning, panel: Panel, group: Group) -> dict[str, Any]:
     return found
 
 
+def numbered(parts: Iterable[NamedTuple]) -> dict[str, Any]:
+    """Return the arrays of several records by the number of each and their names."""
+    return {f"{number}/{name}": array for number, part in enumerate(parts) for name, array in part._asdict().items()}
+
+
+def judged_step(step: str, among: str) -> str:
+    """Name a step, or a table, of a day that is judged among some groups; judged among others it lies elsewhere."""
+    return f"{step}/{among}"
+
+
 def forecast_group(morning: Morning, group: Group) -> int | GroupFailed:
-    """Forecast a group, hold it against its limits, score its days, and keep all that; unless an earlier run did."""
+    """Forecast a group, hold it against its limits, score its days, and keep all that; unless an earlier run did.
+
+    What it leaves to those who judge all groups is kept too.
+    """
+    return attempt(group, partial(_forecast, morning, group))
+
+
+def _forecast(morning: Morning, group: Group) -> None:
     folder = morning.folder
-    try:
-        if folder.done(FORECAST, group.number) is None:
-            panel = _read(morning, group, morning.since)
-            silent = {"forecast": dict.fromkeys(morning.models, 0), "fallbacks": {}, "over_limit": 0,
-                      "left_out": dict.fromkeys(morning.models, group.size)}  # fmt: skip
-            tables, record = ({}, silent) if panel is None else _forecasts(morning, panel, group)
-            days = {} if panel is None else _days(morning, panel, group)
-            tables |= {f"days/{name}": frame for name, frame in days.items()}
-            record |= {"entities": group.size, "detectors": list(days)}
-            folder.keep(FORECAST, group.number, tables, record)
-            for name in days:
-                folder.keep_days(watch_name(morning, name), group.whose, f"days/{name}", group.number)
-    except (LoadproofError, OSError, MemoryError) as error:
-        return GroupFailed(group.number, f"{group}: {str(error) or type(error).__name__}")
-    return group.number
+    if folder.done(FORECAST, group.number) is not None:
+        return
+    panel = _read(morning, group, morning.since)
+    silent = {"forecast": dict.fromkeys(morning.models, 0), "fallbacks": {}, "over_limit": 0,
+              "left_out": dict.fromkeys(morning.models, group.size)}  # fmt: skip
+    tables, record = ({}, silent) if panel is None else _forecasts(morning, panel, group)
+    days = {} if panel is None else _days(morning, panel, group)
+    tables |= {f"days/{name}": frame for name, frame in days.items()}
+    record |= {"entities": group.size, "detectors": list(days)}
+    leaves = {
+        f"leaves/{name}": numbered(
+            leaves_of(scores_of_frames([frame], morning.interval_mins), morning.history, morning.day)
+        )
+        for name, frame in days.items()
+    }
+    folder.keep(FORECAST, group.number, tables, record, leaves)
+    for name in days:
+        folder.keep_days(watch_name(morning, name), group.whose, f"days/{name}", group.number)
 
 
-def _told(morning: Morning, group: Group, detectors: Sequence[str]) -> dict[str, Any]:
+def _told(morning: Morning, among: str, group: Group) -> dict[str, Any]:
     """Return the tables of scores and alerts of a group's day."""
+    ranked = {
+        name: morning.folder.read(judged_step(f"ranked/{name}", among), group.number) for name in morning.detectors
+    }
+    if all(frame is None for frame in ranked.values()):
+        return {}
     before = as_datetime(to_instant(morning.day)) - CONTEXT_DAYS * _DAY - _HOUR  # which the clocks may have changed
     panel, tables = _read(morning, group, before), dict[str, Any]()
     if panel is None:
         return tables
     days = _ground(morning, panel).days(morning.day, morning.day + _DAY)
-    for name in detectors:
-        frame = morning.folder.read(f"judged/{name}", group.number)
-        if frame is not None and frame.height:
-            judged = judged_of_frame(frame, morning.interval_mins)
+    watched = (morning.folder.done(judged_step("judge", among), 0) or {})["watched"]
+    for name, frame in ranked.items():
+        if frame is not None:
+            limit = watched[name]["odd_from_p_value"][morning.day.isoformat()]
+            judged = judged_of_frame(frame, morning.interval_mins, limit)
             tables[f"scores/{name}"] = judged.table(name)
             tables[f"alerts/{name}"] = tell(days, judged, detector=name)
     return tables
@@ -279,13 +281,15 @@ def tell_group(morning: Morning, among: str, group: Group) -> int | GroupFailed:
         among: Names the groups that the day was judged among.
         group: Of which entities.
     """
-    folder = morning.folder
-    try:
-        if (folder.done(TELL, group.number) or {}).get("among") != among:
-            detectors = (folder.done(FORECAST, group.number) or {})["detectors"]
-            tables = _told(morning, group, detectors) if detectors else {}
-            counts = {name: count_kinds(tables[f"alerts/{name}"]) for name in detectors if f"alerts/{name}" in tables}
-            folder.keep(TELL, group.number, tables, {"among": among, "alerts": counts})
-    except (LoadproofError, OSError, MemoryError) as error:
-        return GroupFailed(group.number, f"{group}: {str(error) or type(error).__name__}")
-    return group.number
+    return attempt(group, partial(_tell, morning, among, group))
+
+
+def _tell(morning: Morning, among: str, group: Group) -> None:
+    folder, step = morning.folder, judged_step("tell", among)
+    if folder.done(step, group.number) is None:
+        tables = _told(morning, among, group)
+        counts = {
+            name: count_kinds(tables[f"alerts/{name}"]) for name in morning.detectors if f"alerts/{name}" in tables
+        }
+        kept = {judged_step(table, among): frame for table, frame in tables.items()}
+        folder.keep(step, group.number, kept, {"alerts": counts})
