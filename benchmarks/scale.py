@@ -164,7 +164,7 @@ def run(job: Job, work: Path) -> dict[str, Any]:
     kept = _bytes(out.parents[1] / ".fleet-days") if job.what == "fleet" else 0
     facts = {
         **job._asdict(), **found, "out_bytes": _bytes(out), "kept_bytes": kept, "seed": SEED, "cpus": os.cpu_count(),
-        "load_before": round(load, 1), "versions": versions,
+        "load_before": round(load, 1), "versions": versions, "judged_in": "groups",
     }  # fmt: skip
     job.record.parent.mkdir(parents=True, exist_ok=True)
     job.record.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")

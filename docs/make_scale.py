@@ -215,6 +215,11 @@ def wall(records: list[Record]) -> str:
         f"An operator of {own:,.0f} feeders, who is judged by itself, so wants {memory.at(own) / 1000:,.1f} GB in one "
         f"process and {_hours(seconds.at(own))} in which no other core helps. {_walls(memory, seconds)}"
     )
+    if not all(one.get("judged_in") == "groups" for one in records if one["what"] == "fleet"):
+        about += (
+            " **These mornings were measured when the main process judged all rows at once**, before groups did; they "
+            "are to be measured anew."
+        )
     return "\n\n".join(["## Where the first wall stands", _wrapped(about), _judging(records)]).strip()
 
 
@@ -225,10 +230,14 @@ def _walls(memory: Line, seconds: Line) -> str:
         "time": (HOURS * 3600 - seconds.start) / seconds.each if seconds.each else math.inf,
     }
     walls = {
-        "memory": f"a machine of {MEMORY_GB} GB is full at {_feeders(at['memory'])} feeders of one operator",
-        "time": f"at {_feeders(at['time'])} that process alone takes {HOURS:g} h",
+        "memory": "a machine of {memory_gb} GB is full at {feeders} feeders of one operator",
+        "time": "at {feeders} that process alone takes {hours:g} h",
     }
-    said = [walls[name] for name in at if math.isfinite(at[name])]
+    said = [
+        walls[name].format(feeders=_feeders(where), memory_gb=MEMORY_GB, hours=HOURS)
+        for name, where in at.items()
+        if math.isfinite(where)
+    ]
     if not said:
         return "Neither grew between the two largest points, so they show no wall."
     first = min(at, key=lambda name: at[name])
@@ -247,7 +256,7 @@ def _judging(records: list[Record]) -> str:
     if not alone:
         return ""
     points = "; ".join(
-        f"{one['size']:,} feeders {one['main_peak_mb']:,} MB and {one['main_cpu_s']:,.1f} s" for one in alone
+        f"{one['size']:,} feeders {one['main_peak_mb']:,.0f} MB and {one['main_cpu_s']:,.1f} s" for one in alone
     )
     return _wrapped(
         "**Judging alone**, without forecasts, tasks and tables, from what groups of made scores leave "

@@ -71,9 +71,15 @@ def test_the_first_wall_is_memory_where_a_machine_is_full_earlier_and_it_is_said
 
 
 def test_what_did_not_grow_is_no_wall_and_a_single_point_tells_of_none(make):
-    assert "at 3,600,000 that process alone takes 1 h: the first wall is time" in wall_of(make, 0, 0.001)
+    assert "At 3,600,000 that process alone takes 1 h: the first wall is time" in wall_of(make, 0, 0.001)
     assert "they show no wall" in wall_of(make, 0, 0)
     assert make.wall([record("fleet", 1000, "dask1", "next", main_cpu_s=1.0)]) == ""
+
+
+def test_mornings_of_one_process_that_held_all_rows_are_told_from_those_of_groups(make):
+    fleets = [record("fleet", size, "dask1", "next", main_cpu_s=size * 0.001) for size in (1000, 10_000)]
+    assert "when the main process judged all rows at once" in " ".join(make.wall(fleets).split())
+    assert "all rows at once" not in make.wall([one | {"judged_in": "groups"} for one in fleets])
 
 
 def test_judging_alone_is_told_at_the_sizes_that_were_measured(make):
