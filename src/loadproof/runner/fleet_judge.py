@@ -59,9 +59,10 @@ def _gather(morning: Morning, among: str, groups: Sequence[Group]) -> bool:
         table, own = judged_step(f"pool/{name}", among), f"leaves/{name}"
         numbers = [group.number for group in groups if folder.holds(own, group.number)]
         for period in _periods(morning):
-            pool = gather(partial(_leaves, morning, own, numbers, period), morning.history)
-            folder.keep_arrays(table, period, pool._asdict())
-            strangers += len(pool.asked)
+            if not folder.holds(table, period):
+                pool = gather(partial(_leaves, morning, own, numbers, period), morning.history)
+                folder.keep_arrays(table, period, pool._asdict())
+            strangers += len(folder.array(table, period, "asked"))
     folder.keep(step, 0, {}, {"strangers": strangers})
     return strangers > 0
 
@@ -93,8 +94,10 @@ def _complete(morning: Morning, among: str, groups: Sequence[Group]) -> None:
     if folder.done(step, 0) is not None:
         return
     for name in morning.detectors:
-        landed = judged_step(f"landed/{name}", among)
+        landed, counted = (judged_step(f"{table}/{name}", among) for table in ("landed", "counted"))
         for period in _periods(morning):
+            if folder.holds(counted, period):
+                continue
             pool = Pool(**folder.arrays(judged_step(f"pool/{name}", among), period))
             places = (
                 Landed(**folder.arrays(landed, group.number, f"{period}/"))
@@ -102,7 +105,7 @@ def _complete(morning: Morning, among: str, groups: Sequence[Group]) -> None:
                 if folder.holds(landed, group.number)
             )
             at_least = among_all(pool, places).at_least
-            folder.keep_arrays(judged_step(f"counted/{name}", among), period, {"at_least": at_least})
+            folder.keep_arrays(counted, period, {"at_least": at_least})
     folder.keep(step, 0, {}, {})
 
 
