@@ -28,6 +28,9 @@ AIM_MORE: Final = 1.15
 HOURS: Final = 1.0
 """A morning's run should be over in this time."""
 
+LEFT: Final = 4
+"""So much load a point leaves behind itself: two workers, of two threads each."""
+
 NAMES: Final = {"plain": "one process", "dask1": "dask, 1 worker", "dask2": "dask, 2 workers"}
 SHAPES: Final = {"": "an ingest", "first": "a first morning", "next": "the next morning"}
 WHATS: Final = {"ingest": "rows", "fleet": "feeders"}
@@ -40,10 +43,11 @@ Made by `python docs/make_scale.py` from the records that `benchmarks/scale.py` 
 made SSEN days of 2024's format, feeders are sums of the simulator's homes, forecast by `ridge` and watched by
 `sub_pca`. A *first* morning finds nothing kept, the *next* one finds the days that it scored.
 
-**How far to trust it.** All points were taken on a machine of {cpus} cores that others used heavily at the time (the
-load before a point was {load_low:.0f} to {load_high:.0f}), once each. Wall seconds there say little; processor seconds,
-peak memory and bytes are steadier, and the sums below are made of those alone. The largest points measured are {rows:,}
-rows and {feeders:,} feeders{missing}.
+**How far to trust it.** Each point was taken once, on a machine of {cpus} cores; the load before a point was
+{load_low:.0f} to {load_high:.0f}, of which the point before it left up to {left:.0f}. Points that came after more than
+that ({busy}) were taken beside other work, and so their wall seconds say little; processor seconds, peak memory and
+bytes are steadier, and the sums below are made of those alone. The largest points measured are {rows:,} rows and
+{feeders:,} feeders{missing}.
 """
 
 FIGURE = """
@@ -110,25 +114,28 @@ def table(records: list[Record], what: str) -> str:
 def overhead(records: list[Record]) -> str:
     """Return in a sentence or two what the engine costs beside the plain run."""
     said = []
-    for what, morning in (("ingest", ""), ("fleet", "next")):
-        pairs = {}
+    for what, morning in (("ingest", ""), ("fleet", "first"), ("fleet", "next")):
+        pairs: dict[int, dict[str, Record]] = {}
         for one in records:
             if (one["what"], one["morning"]) == (what, morning):
-                pairs.setdefault(one["size"], {})[one["engine"]] = _cpu_s(one)
-        both = {size: pair for size, pair in pairs.items() if {"plain", "dask1"} <= set(pair)}
-        if both:
-            size = max(both)
-            more = both[size]["dask1"] / both[size]["plain"] - 1
-            extra_s = both[size]["dask1"] - both[size]["plain"]
-            said.append(f"at {size:,} {WHATS[what]} one worker takes {more:+.0%} processor time ({extra_s:+.1f} s)")
+                pairs.setdefault(one["size"], {})[one["engine"]] = one
+        some = []
+        for size, pair in pairs.items():
+            engine = next((name for name in ("dask1", "dask2") if {"plain", name} <= set(pair)), None)
+            if engine is not None:
+                ours, plain = _cpu_s(pair[engine]), _cpu_s(pair["plain"])
+                two = "" if engine == "dask1" else " with two workers"
+                some.append(f"{ours / plain - 1:+.0%} ({ours - plain:+.1f} s) at {size:,} {WHATS[what]}{two}")
+        said += [f"{SHAPES[morning]} {', '.join(some)}"] * bool(some)
     words = "; ".join(said) or "not measured yet"
     aim = {one["engine"]: _cpu_s(one) for one in records if (one["what"], one["size"]) == ("ingest", AIM_ROWS)}
     taken = ", a point that was not taken"
     if {"plain", "dask1"} <= set(aim):
         taken = ", which is reached" if aim["dask1"] < AIM_MORE * aim["plain"] else ", which is not reached"
     return _wrapped(
-        f"**The engine's overhead**: {words}. The aim is under {AIM_MORE - 1:.0%} at {AIM_ROWS:,} rows{taken}. "
-        "Processes that wait for a busy machine spend time on that too, which is not told apart here."
+        "**The engine's overhead**, the processor time of one worker and its command beside that of one process: "
+        f"{words}. The aim is under {AIM_MORE - 1:.0%} at {AIM_ROWS:,} rows{taken}. "
+        "Of a small point most of it is the start: libraries, keys, a scheduler and a worker."
     )
 
 
@@ -149,7 +156,7 @@ def national(records: list[Record]) -> str:
         return "## A national run\n\nNot enough is measured yet.\n"
     a_day, a_year = OPERATORS * ROWS_A_YEAR / 365, OPERATORS * ROWS_A_YEAR
     points = sum((one["what"], one["engine"]) == ("ingest", "plain") for one in records)
-    largest = max(one["size"] for one in records if one["what"] == "fleet")
+    largest = max(one["size"] for one in records if (one["what"], one["engine"]) == ("fleet", "plain"))
     alone = "; of rows there is one such point, and its start is taken to grow too" if points == 1 else ""
     day_s, year_s = rows.each * a_day, rows.each * a_year
     lines = [
@@ -180,7 +187,7 @@ def national(records: list[Record]) -> str:
         f"{OPERATORS} operators of {FEEDERS // OPERATORS:,} feeders and {ROWS_A_YEAR / 1e9:g} billion rows a year "
         "each, every morning. Processor time grows from here as it does between the two largest points measured with "
         f"one process{alone}. An operator has {FEEDERS / OPERATORS / largest:,.0f} times the feeders of the largest "
-        "fleet measured, so take the sums for an order of magnitude."
+        "fleet so measured, so take the sums for an order of magnitude."
     )
     return f"""## A national run
 
@@ -198,8 +205,10 @@ def national(records: list[Record]) -> str:
 
 def wall(records: list[Record]) -> str:
     """Return where the first wall stands: what one process does for all groups."""
+    nexts = [one for one in records if (one["what"], one["morning"]) == ("fleet", "next") and one["engine"] != "plain"]
+    engine = max(nexts, key=lambda one: one["size"], default={"engine": ""})["engine"]
     memory, seconds = (
-        _line(records, value, what="fleet", engine="dask1", morning="next")
+        _line(records, value, what="fleet", engine=engine, morning="next")
         for value in (lambda one: one["main_peak_mb"], lambda one: one["main_cpu_s"])
     )
     worker = [one["worker_peak_mb"] for one in records if one["what"] == "fleet" and one["engine"] != "plain"]
@@ -313,8 +322,11 @@ def page(records: list[Record]) -> str:
     wanted = [f"{10**8:,} rows"] * (rows < 10**8) + [f"{10**5:,} feeders"] * (feeders < 10**5)
     missing = f"; the points at {' and '.join(wanted)} were not taken" if wanted else ""
     loads = [one["load_before"] for one in records]
-    head = HEAD.format(cpus=records[0]["cpus"], load_low=min(loads), load_high=max(loads), rows=rows, feeders=feeders,
-                       missing=missing)  # fmt: skip
+    busy = [f"{size:,} {WHATS[what]}" for what, size in dict.fromkeys(
+        (one["what"], one["size"]) for one in records if one["load_before"] > LEFT and one["what"] in WHATS
+    )]  # fmt: skip
+    head = HEAD.format(cpus=records[0]["cpus"], load_low=min(loads), load_high=max(loads), left=LEFT, rows=rows,
+                       feeders=feeders, missing=missing, busy="; ".join(busy) or "none")  # fmt: skip
     measured = ["## Measured", table(records, "ingest"), table(records, "fleet"), overhead(records)]
     parts = [_wrapped(head), FIGURE, *measured, national(records), wall(records), ASSUMED]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
