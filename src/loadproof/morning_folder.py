@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from loadproof.errors import SchemaError
@@ -45,6 +46,21 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
     except ValueError as error:
         raise SchemaError(f"{path}: is damaged ({error}); remove it, and run 'loadproof fleet' again") from error
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Read a file of the folder under way.
+
+    Raises:
+        SchemaError: If it is damaged, as after the power went: all that stands beside it is in doubt too.
+    """
+    try:
+        yield path
+    except (SafetensorError, pl.exceptions.ComputeError) as error:
+        raise SchemaError(
+            f"{path}: is damaged ({error}); remove the folder .fleet-* that it is in, and run 'loadproof fleet' again"
+        ) from error
 
 
 def _save(arrays: Arrays, path: Path) -> None:
@@ -107,13 +123,13 @@ class MorningFolder:
 
     def arrays(self, table: str, number: int, under: str = "") -> dict[str, NDArray[Any]]:
         """Return a group's arrays, or those whose names begin with ``under``, by what follows; no other is read."""
-        with safe_open(self._arrays(table, number), framework="numpy") as file:
+        with _whole(self._arrays(table, number)) as path, safe_open(path, framework="numpy") as file:
             names = [name for name in file.keys() if name.startswith(under)]  # noqa: SIM118
             return {name.removeprefix(under): file.get_tensor(name) for name in names}
 
     def array(self, table: str, number: int, name: str) -> NDArray[Any]:
         """Return one of a group's arrays; no other is read."""
-        with safe_open(self._arrays(table, number), framework="numpy") as file:
+        with _whole(self._arrays(table, number)) as path, safe_open(path, framework="numpy") as file:
             return np.asarray(file.get_tensor(name))
 
     def holds(self, table: str, number: int) -> bool:
@@ -122,8 +138,10 @@ class MorningFolder:
 
     def read(self, table: str, number: int) -> pl.DataFrame | None:
         """Return a group's rows of a table, None where it has none."""
-        path = self.part(table, number)
-        return pl.read_parquet(path, glob=False) if path.is_file() else None
+        if not self.part(table, number).is_file():
+            return None
+        with _whole(self.part(table, number)) as path:
+            return pl.read_parquet(path, glob=False)
 
     def read_all(self, table: str, numbers: Iterable[int]) -> Iterator[pl.DataFrame]:
         """Yield the rows of each of some groups that has any."""

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import polars as pl
 import pytest
@@ -18,7 +19,7 @@ from loadproof.errors import ConfigError, SchemaError
 from loadproof.files import write_together
 from loadproof.runner.detect import detect, detect_day
 from loadproof.runner.fleet import FleetAsked, fleet
-from loadproof.runner.groups import GroupFailed
+from loadproof.runner.groups import GroupFailed, name_of, numbered_groups
 from loadproof.runner.predict import predict
 from loadproof.runner.train import train
 
@@ -312,3 +313,33 @@ def test_with_a_lag_of_a_day_the_day_before_is_told_of(made, tmp_path):
     done = fleet(store, "lcl", MORNING, tmp_path, config=late, asked=asked, models_root=root / "models")
     assert done.summary["day"] == "2013-03-23"
     assert rows(done.folder, "scores/sub_pca")["ts_utc"].max() == dt.datetime(2013, 3, 23, 23, 30, tzinfo=dt.UTC)
+
+
+def test_groups_of_other_borders_have_another_name_though_their_numbers_are_the_same():
+    before, after = numbered_groups(["b", "c", "d", "e"], 2), numbered_groups(["a", "b", "c", "d"], 2)
+    assert [group.number for group in before] == [group.number for group in after]
+    assert name_of(before) != name_of(after)
+
+
+def test_what_is_damaged_under_way_is_named_and_the_mend_said(tmp_path):
+    folder = morning_folder.MorningFolder(tmp_path, "key")
+    for path in (folder.part("days/ridge", 0), folder.part("leaves/ridge", 0).with_suffix(".safetensors")):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+    for read in (partial(folder.read, "days/ridge", 0), partial(folder.arrays, "leaves/ridge", 0),
+                 partial(folder.array, "leaves/ridge", 0, "over")):  # fmt: skip
+        with pytest.raises(SchemaError, match=r"part-00000\..*is damaged .* remove the folder .fleet-"):
+            read()
+
+
+def test_where_nothing_can_be_judged_what_failed_before_is_told_too(made, tmp_path, monkeypatch):
+    def none(*_):
+        raise SchemaError("no day was scored")
+
+    def carry(function, items):
+        for item in items:
+            yield GroupFailed(1, f"{item}: No space left on device") if item.number == 1 else function(item)
+
+    monkeypatch.setattr("loadproof.runner.fleet.judge_groups", none)
+    with pytest.raises(SchemaError, match=r"no day was scored; and before that group 1 .*: No space left on device"):
+        run(made, tmp_path, map_=carry)

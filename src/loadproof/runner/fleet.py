@@ -15,7 +15,7 @@ from loadproof import __version__
 from loadproof.anomaly.days import CONTEXT_DAYS
 from loadproof.anomaly.watch import join_alerts
 from loadproof.config import ExperimentConfig
-from loadproof.errors import ConfigError
+from loadproof.errors import ConfigError, SchemaError
 from loadproof.features.calendar import Moment, last_whole_day, to_instant
 from loadproof.features.selection import as_datetime, read_seen
 from loadproof.feeders.risk import count_over, rank_together
@@ -122,7 +122,7 @@ def fleet(
         raise ConfigError(failed[groups[0].number])
     judged = Judgement(name_of(()), [], {}, {})
     if morning.detectors:
-        judged = judge_groups(morning, done, map_, track)
+        judged = _judged(morning, done, failed, map_, track)
         tell, step = partial(tell_group, morning, judged.among), judged_step("tell", judged.among)
         failed |= judged.failed | carry(map_, tell, judged.groups, folder, step, track)
     summary = _publish(morning, groups, done, failed, judged)
@@ -131,6 +131,16 @@ def fleet(
             folder.forget_days(watch_name(morning, name), (group.whose for group in groups))
         folder.clear()
     return FleetReport(summary, tuple(failed.values()), stood=False, folder=folder.final)
+
+
+def _judged(morning: Morning, done: Sequence[Group], failed: Mapping[int, str], map_: Map, track: Track) -> Judgement:
+    """Judge what is done; where nothing can be judged, what failed before is told too."""
+    try:
+        return judge_groups(morning, done, map_, track)
+    except (ConfigError, SchemaError) as error:
+        if not failed:
+            raise
+        raise type(error)(f"{error}; and before that {'; '.join(failed.values())}") from error
 
 
 def _plan(
@@ -168,7 +178,8 @@ def _plan(
             f"{store.root}: holds no reading of {dataset} from {day} to {t0:%Y-%m-%d %H:%M} UTC; ingest it first, name "
             "another instant with --at, or say with --data-lag when readings are published"
         )
-    facts = _what_is_read(store, dataset, t0, since, config, asked, models_root)
+    groups = numbered_groups(store.entities(dataset), asked.group_size)
+    facts = [*_what_is_read(store, dataset, t0, since, config, asked, models_root), name_of(groups)]
     key = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
     folder = MorningFolder(output_dir / "at" / f"{t0:%Y-%m-%dT%H%MZ}", key)
     morning = Morning(
@@ -180,7 +191,7 @@ def _plan(
         saved_model(morning, name)
     for name in morning.detectors:
         saved_detector(morning, name)
-    return morning, numbered_groups(store.entities(dataset), asked.group_size)
+    return morning, groups
 
 
 def _what_is_read(

@@ -45,8 +45,8 @@ def numbered_groups(names: Sequence[str], size: int) -> list[Group]:
 
 
 def name_of(groups: Iterable[Group]) -> str:
-    """Name some groups of a run."""
-    return hashlib.sha256(json.dumps([group.number for group in groups]).encode()).hexdigest()[:16]
+    """Name some groups by all whom they hold."""
+    return hashlib.sha256(json.dumps(list(groups)).encode()).hexdigest()[:16]
 
 
 def attempt(group: Group, work: Callable[[], None]) -> int | GroupFailed:
