@@ -64,7 +64,7 @@ def _curves(facts: Mapping[str, Any]) -> list[Html]:
          "calendar, the cold, gaps, change. A line that falls has learned; it decides nothing in the game.",
          loss_lines(facts["curve"])),
         ("What paid", "The proposer's reward by kind: how much worse the solver did than a reference that sees the "
-         "same and no label, standardised within the kind, so that noise pays nothing.", reward_lines(facts["curve"])),
+         "same and no label, over a running spread of the kind's own.", reward_lines(facts["curve"])),
     ]  # fmt: skip
     return [figure(title, aid, [Panel(chart, Html())]) for title, aid, chart in drawn if chart is not None]
 
