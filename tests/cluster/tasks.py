@@ -4,10 +4,16 @@ import os
 import signal
 import time
 from pathlib import Path
+from unittest import mock
+
+from tests.runner.test_study import SMALL, TINY
 
 from loadproof.ingestion.lcl import LCLIngestor
 from loadproof.ingestion.ssen import SSENIngestor
 from loadproof.ingestion.ukdale import UKDALEIngestor
+from loadproof.records import write_records
+from loadproof.runner import study
+from loadproof.selfplay import exam, plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +47,24 @@ def die_after(function, folder, victim, item):
     if str(item) == victim and _first_time(folder, item):
         os.kill(os.getpid(), signal.SIGKILL)
     return done
+
+
+def play_small(function, folder, victim, lot):
+    """Play a lot of the small study, and die once where its second record would be put in place."""
+    records = []
+
+    def mortal(made):
+        if str(lot) == victim and len(records) == 1 and _first_time(folder, lot):
+            os.kill(os.getpid(), signal.SIGKILL)
+        records.append(made)
+        write_records(made)
+
+    with (
+        mock.patch.multiple(study, **SMALL, write_records=mortal),
+        mock.patch.object(exam, "_NIGHTS", 1),
+        mock.patch.dict(plan.BUDGETS, tiny=TINY),
+    ):
+        return function(lot)
 
 
 def fail(function, victim, item):

@@ -15,6 +15,8 @@ from tests.runner.ssen_servers import day_csv
 from tests.runner.test_backtest import BUILDERS, board, config_of
 from tests.runner.test_detect import CONFIG
 from tests.runner.test_ingest import digests
+from tests.runner.test_study import run as small_study
+from tests.runner.test_study import table  # noqa: F401
 
 from loadproof.anomaly.sweep import Sweep
 from loadproof.cluster.engine import engine
@@ -23,7 +25,7 @@ from loadproof.errors import EngineError
 from loadproof.ingestion.lcl import LCLIngestor
 from loadproof.ingestion.ssen import SSENIngestor
 from loadproof.ingestion.ukdale import UKDALEIngestor
-from loadproof.records import find_records
+from loadproof.records import find_records, read_record
 from loadproof.runner.backtest import backtest
 from loadproof.runner.detect import detect
 from loadproof.runner.ingest import ingest
@@ -270,3 +272,24 @@ def test_the_real_archive_ingested_and_forecast_by_two_workers_gives_the_tables_
     # Seventeen months, what was set aside, and two forecasts.
     assert len([name for name in ours if name.endswith(".parquet")]) == 20
     assert ours == theirs
+
+
+@pytest.mark.usefixtures("table")  # for this process; a worker's is set in the task
+def test_a_worker_killed_between_two_records_of_a_study_s_seed_loses_and_doubles_nothing(map_, tmp_path):
+    marks = tmp_path / "marks"
+    marks.mkdir()
+
+    def dying(function, items):
+        items = list(items)
+        return map_(partial(tasks.play_small, function, str(marks), str(items[0])), items)
+
+    def told(root):
+        records = {path.relative_to(root): read_record(path) for path in find_records(root / "records")}
+        facts = {path: {**one.facts, "seconds": 0} for path, one in records.items()}
+        return facts, {path: one.frame.to_dicts() for path, one in records.items()}
+
+    plain = small_study(tmp_path / "plain", arms=("real", "real_more"), seeds=2)
+    spread = small_study(tmp_path / "dask", arms=("real", "real_more"), seeds=2, map_=dying)
+    assert (spread.planned, spread.made) == (plain.planned, plain.made) == (4, 4)
+    assert len(list(marks.iterdir())) == 1
+    assert told(tmp_path / "dask") == told(tmp_path / "plain")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from tests.selfplay.game_fixtures import KNOBS, NETWORK, panel, weather
+from tests.selfplay.game_fixtures import KNOBS, NETWORK, panel, split, weather
 
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError
@@ -15,35 +15,40 @@ from loadproof.records import find_records, read_record
 from loadproof.runner import study as module
 from loadproof.runner import study_elsewhere as elsewhere
 from loadproof.runner.study import study
+from loadproof.scenario.ground import lay_ground
 from loadproof.selfplay import exam as exam_module
 from loadproof.selfplay import plan
 from loadproof.selfplay.board import arm_figures, frames_of
-from loadproof.selfplay.tables import whole_days
+from loadproof.selfplay.exam import set_exam
+from loadproof.selfplay.tables import Table, whole_days
 
 FOLD = "held_2013-01-01"
 
 
+def _lay(*_, seed, **__):
+    blocks = split()
+    ground = lay_ground(blocks.train, weather())
+    exam = set_exam(blocks, None, ground, weather=weather(), rng=np.random.default_rng(seed))
+    return Table(blocks.train, blocks.valid, exam, weather())
+
+
+SMALL = {
+    "set_table": _lay,
+    "read_all": lambda store, dataset: panel(),
+    "read_surroundings": lambda store, knobs, seed: (None, weather()),
+    "data_facts": lambda *_, **__: {"mode": "samples", "data_sha256": "made"},
+}
+"""A study on eight homes of eight weeks, which hold no quarter: the table is laid from their own blocks."""
+TINY = plan.Budget(NETWORK, KNOBS)
+
+
 @pytest.fixture
 def table(monkeypatch):
-    """A study on eight homes of eight weeks, which hold no quarter: the table is laid from their own blocks."""
-    from tests.selfplay.game_fixtures import split
-
-    from loadproof.scenario.ground import lay_ground
-    from loadproof.selfplay.exam import set_exam
-    from loadproof.selfplay.tables import Table
-
-    def lay(*_, seed, **__):
-        blocks = split()
-        ground = lay_ground(blocks.train, weather())
-        exam = set_exam(blocks, None, ground, weather=weather(), rng=np.random.default_rng(seed))
-        return Table(blocks.train, blocks.valid, exam, weather())
-
+    """Let this process play the small study."""
     monkeypatch.setattr(exam_module, "_NIGHTS", 1)
-    monkeypatch.setattr(module, "set_table", lay)
-    monkeypatch.setattr(module, "read_all", lambda store, dataset: panel())
-    monkeypatch.setattr(module, "read_surroundings", lambda store, knobs, seed: (None, weather()))
-    monkeypatch.setattr(module, "data_facts", lambda *_, **__: {"mode": "samples", "data_sha256": "made"})
-    monkeypatch.setitem(plan.BUDGETS, "tiny", plan.Budget(NETWORK, KNOBS))
+    for name, value in SMALL.items():
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setitem(plan.BUDGETS, "tiny", TINY)
 
 
 class _Store:
@@ -52,10 +57,10 @@ class _Store:
         path.write_text(str(value))
 
 
-def run(root, arms=("real", "full"), seeds=1):
+def run(root, arms=("real", "full"), seeds=1, **options):
     return study(
         _Store(), "lcl", root / "records", root / "work", config=ExperimentConfig(), budget="tiny", arms=arms,
-        seeds=seeds, folds=[FOLD], halves=["A"],
+        seeds=seeds, folds=[FOLD], halves=["A"], **options,
     )  # fmt: skip
 
 
