@@ -26,7 +26,7 @@ from loadproof.seeds import rng_for
 from made_fleet import make_fleet
 from made_ssen import write_day, write_lookup
 
-__all__ = ["Job", "jobs", "main"]
+__all__ = ["WARM_UP", "Job", "command_of", "jobs", "main"]
 
 RECORDS: Final = Path(__file__).parents[1] / "docs" / "results" / "records" / "scale"
 SEED: Final = 2024
@@ -143,13 +143,18 @@ def _judge(job: Job, work: Path) -> tuple[list[str], Path]:
     return command, work / f"judging-{job.size}"
 
 
+def command_of(job: Job, work: Path) -> tuple[list[str], Path]:
+    """Make what a point wants, and return its command, and the folder of its tables."""
+    return {"ingest": _ingest, "fleet": _fleet, "judge": _judge}[job.what](job, work)
+
+
 def run(job: Job, work: Path) -> dict[str, Any]:
     """Measure a point, keep its record, and return it.
 
     Raises:
         SystemExit: If the command fails.
     """
-    command, out = {"ingest": _ingest, "fleet": _fleet, "judge": _judge}[job.what](job, work)
+    command, out = command_of(job, work)
     told, load = work / "measured.json", os.getloadavg()[0]
     environment = {**os.environ, "TRACK": "false", "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "2"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
