@@ -184,7 +184,9 @@ def test_a_store_that_is_being_written_is_neither_published_nor_fetched_into(s3_
         for task in (Twin(s3_url).publish, Twin(s3_url).fetch):
             if task.__name__ == "fetch":
                 Twin(s3_url).publish(make_store(tmp_path / "b", homes=2, days=40))
-            with pytest.raises(SourceError, match="another ingest of lcl runs now; wait for it to end"):
+            with pytest.raises(
+                SourceError, match="another ingest of lcl runs now, or its features are made; wait for it to end"
+            ):
                 task(store)
 
 

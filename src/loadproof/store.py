@@ -68,7 +68,9 @@ class Store(RunTables):
             with lock.acquire(timeout=0):
                 yield
         except Timeout as error:
-            raise SourceError(f"{self.root}: another ingest of {dataset} runs now; wait for it to end") from error
+            raise SourceError(
+                f"{self.root}: another ingest of {dataset} runs now, or its features are made; wait for it to end"
+            ) from error
 
     def _refuse_foreign_files(self) -> None:
         """Refuse a root with anything but datasets in it: no reader takes such a folder for one table."""

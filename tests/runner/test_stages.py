@@ -9,7 +9,7 @@ from tests.pipeline_project import contents
 from tests.runner.made_stores import make_store
 
 from loadproof.config import ExperimentConfig, FeatureConfig, PipelineConfig
-from loadproof.errors import ConfigError, SchemaError
+from loadproof.errors import ConfigError, SchemaError, SourceError
 from loadproof.features.table import spec_from_config
 from loadproof.runner.alerts import cut_runs
 from loadproof.runner.detect import detect
@@ -69,6 +69,15 @@ def test_the_feature_table_made_again_has_the_same_bytes(config, features):
     before = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
     assert run_stage("feature_engineering", config) == features
     assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == before
+
+
+def test_features_are_not_made_while_another_process_writes_the_readings(config, features):
+    store = Store(config.data.processed_root)
+    with (
+        store.writing("lcl"),
+        pytest.raises(SourceError, match="another ingest of lcl runs now, or its features are made"),
+    ):
+        write_features(store, "lcl", config=config)
 
 
 def test_features_that_want_weather_are_refused_where_none_was_ingested(config, tmp_path):

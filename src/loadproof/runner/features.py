@@ -90,18 +90,20 @@ def write_features(
     Raises:
         SchemaError: If there are no readings.
         ConfigError: If the knobs want weather that is not there, or name no feature.
+        SourceError: If another process writes the dataset or its features now.
     """
     read_surroundings(store, config.features, seed=config.seed)  # which is refused before anything is made
     spec, facts = spec_from_config(config.features), _facts(store, dataset, config)
     months = feature_months(store.scan_readings(dataset))
-    stage = _stage(store, dataset, facts, months, homes_a_task)
-    asked = FeaturesAsked(store, dataset, config.features, config.forecast, config.seed, stage)
-    groups = list(groups_of(store.entities(dataset), homes_a_task))
-    tasks = [FeatureTask(month, homes) for month in months for homes in groups]
-    made = list(track(map_(partial(make_month, asked), tasks), "making features", len(tasks)))
     folder = _folder(store, dataset)
-    _put_in_place(stage, made, folder, _facts_path(store, dataset))
-    store.write_json(_facts_path(store, dataset), facts)
+    with store.writing(dataset):  # or a second run would remove the stage of this one, and an ingest its readings
+        stage = _stage(store, dataset, facts, months, homes_a_task)
+        asked = FeaturesAsked(store, dataset, config.features, config.forecast, config.seed, stage)
+        groups = list(groups_of(store.entities(dataset), homes_a_task))
+        tasks = [FeatureTask(month, homes) for month in months for homes in groups]
+        made = list(track(map_(partial(make_month, asked), tasks), "making features", len(tasks)))
+        _put_in_place(stage, made, folder, _facts_path(store, dataset))
+        store.write_json(_facts_path(store, dataset), facts)
     return FeaturesReport(folder, sum(month.rows for month in made), spec.names)
 
 
