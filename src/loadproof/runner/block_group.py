@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +16,7 @@ from loadproof.forecaster import Forecast, Forecaster, ModelState
 from loadproof.parts import Map
 from loadproof.runner.blocks import Surroundings, cut_test, read_surroundings
 from loadproof.runner.forecasters import builder_of
-from loadproof.runner.predict_group import Group, groups_of, model_stamp
-from loadproof.runner.saved_forecast import Ready, read_saved
+from loadproof.runner.predict_group import Group, groups_of, kept_model, model_stamp
 from loadproof.schema import Dataset
 from loadproof.store import Store
 
@@ -77,14 +76,8 @@ def _forecast_homes(asked: BlockAsked, stamp: str, homes: Group) -> Forecast:
 def _asked_for(asked: BlockAsked, stamp: str) -> tuple[Forecaster, Surroundings]:
     if asked.state is None:
         steps = asked.config.forecast.horizon_steps
-        ready = _kept(asked.store.root, asked.dataset, asked.folder, asked.device, steps, stamp)
+        ready = kept_model(asked.store.root, asked.dataset, asked.folder, asked.device, steps, stamp)
         return ready.forecaster, ready.surroundings
     forecaster = builder_of(asked.model)(asked.config)
     forecaster.restore(asked.state)
     return forecaster, read_surroundings(asked.store, asked.config.features, seed=asked.config.seed)
-
-
-@lru_cache(maxsize=1)
-def _kept(root: Path, dataset: Dataset, folder: Path, device: str, horizon_steps: int, stamp: str) -> Ready:
-    del stamp  # part of the key
-    return read_saved(Store(root), dataset, folder, device, horizon_steps)

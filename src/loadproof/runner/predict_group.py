@@ -29,7 +29,7 @@ from loadproof.schema import Dataset
 from loadproof.store import Store
 
 __all__ = ["HOMES_A_TASK", "Asked", "Group", "GroupSaid", "Naive", "forecast_group",
-           "groups_of", "model_stamp", "read_ready"]  # fmt: skip
+           "groups_of", "kept_model", "model_stamp", "read_ready"]  # fmt: skip
 
 HOMES_A_TASK: Final = 1024
 """Some seconds of work; an adaptive calibration follows the homes of a group together, which are plenty."""
@@ -133,7 +133,7 @@ def read_ready(asked: Asked) -> Ready:
         SchemaError: If it was not trained, is damaged, or was made for other data.
     """
     folder = asked.models_root / asked.model
-    return _kept(asked.store.root, asked.dataset, folder, asked.device, asked.horizon_steps, asked.stamp)
+    return kept_model(asked.store.root, asked.dataset, folder, asked.device, asked.horizon_steps, asked.stamp)
 
 
 def _ready(asked: Asked) -> Ready:
@@ -146,7 +146,8 @@ def _ready(asked: Asked) -> Ready:
 
 
 @lru_cache(maxsize=1)
-def _kept(root: Path, dataset: Dataset, folder: Path, device: str, horizon_steps: int, stamp: str) -> Ready:
+def kept_model(root: Path, dataset: Dataset, folder: Path, device: str, horizon_steps: int, stamp: str) -> Ready:
+    """Return a trained model that a process reads once, for as long as its ``stamp`` is the same."""
     del stamp  # part of the key
     return read_saved(Store(root), dataset, folder, device, horizon_steps)
 
