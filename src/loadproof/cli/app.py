@@ -174,10 +174,10 @@ def run_command(
 
     Example: loadproof run ingest_lcl --config params.yaml
     """
-    from loadproof.runner.stages import run_stage
+    from loadproof.runner.stages import ALONE, run_stage
 
     knobs = read_config(config)
-    with open_engine(engine, workers) as map_:
+    with open_engine("plain" if stage in ALONE else engine, workers) as map_:
         carried = None if map_ is map else map_  # in this process each step has its own
         said = run_stage(stage, knobs, tracker=choose_tracker(knobs, stage=stage), track=bar, map_=carried)
     console.print(f"{stage}: {said}", soft_wrap=True)

@@ -25,7 +25,7 @@ from loadproof.runner.weather import ingest_weather
 from loadproof.store import Store
 from loadproof.tracking import NO_TRACKER, Tracker
 
-__all__ = ["STAGES", "StageName", "run_stage"]
+__all__ = ["ALONE", "STAGES", "StageName", "run_stage"]
 
 
 class At(NamedTuple):
@@ -176,6 +176,10 @@ STAGES: Final[dict[StageName, Callable[[ExperimentConfig, At], str]]] = {
     "evaluate_models": evaluate_models,
     "poster_numbers": poster_numbers,
 }
+
+
+ALONE: Final[tuple[StageName, ...]] = ("evaluate_models", "poster_numbers")
+"""Stages that spread nothing, and so want no cluster."""
 
 
 def run_stage(
