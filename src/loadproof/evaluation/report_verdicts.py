@@ -73,7 +73,8 @@ def _play(metrics: pl.DataFrame) -> str | None:
     verdict = "better" if better else "worse" if worse else "neither better nor worse for sure"
     return (
         f"On ordinary days, selfplay's CRPS is {figure_words(row['value'], digits=3)} times that of patchtst"
-        f"{_within(row)}: {verdict}."
+        f"{_within(row)}: {verdict}. The two learned from other homes and by other updates; what scenarios are worth, "
+        "only the experiment tells (docs/selfplay.md)."
     )
 
 
