@@ -47,6 +47,33 @@ def test_a_national_day_of_20_million_rows_at_10_s_a_million_is_205_s(make):
     assert "Not enough is measured yet" in make.national(rows)
 
 
+def test_the_overhead_is_told_by_size_and_held_against_15_per_cent_at_10_million_rows(make):
+    def said(cpu_s):
+        points = [
+            record("ingest", 10**7, main_cpu_s=40.0),
+            record("ingest", 10**7, "dask1", main_cpu_s=4.0, workers_cpu_s=cpu_s - 4),
+            record("fleet", 10**4, morning="next", main_cpu_s=100.0),
+            record("fleet", 10**4, "dask2", "next", main_cpu_s=3.0, workers_cpu_s=98.0),
+        ]
+        return " ".join(make.overhead(points).split())
+
+    assert (
+        "an ingest +5% (+2.0 s) at 10,000,000 rows; the next morning +1% (+1.0 s) at 10,000 feeders with two"
+        in said(42)
+    )
+    assert "which is reached" in said(45.9)
+    assert "which is not reached" in said(46.1)
+    assert "a point that was not taken" in make.overhead([])
+
+
+def test_points_of_the_plan_without_a_record_are_told_on_the_page(make):
+    records = make._records()
+    whole = " ".join(make.page(records).split())
+    less = [one for one in records if (one["what"], one["size"], one["engine"]) != ("ingest", 10**6, "dask2")]
+    assert "1,000,000 rows (dask, 2 workers)" in " ".join(make.page(less).split())
+    assert "1,000,000 rows (dask, 2 workers)" not in whole
+
+
 def wall_of(make, each_mb, each_s):
     points = [
         record("fleet", size, "dask1", "next", main_cpu_s=9 + size * each_s, workers_cpu_s=1.0)

@@ -2,9 +2,8 @@
 
 Below ``<root>/`` (one ``t0``) the folder ``.fleet-<key>/`` is under way: ``<table>/part-NNNNN.parquet`` of each group,
 ``<table>/part-NNNNN.safetensors`` where it is arrays, and ``done/<step>/NNNNN.json``, a small record that is put there
-last. ``fleet/`` holds the tables of a run that ended,
-and ``fleet.json``, its summary; the folder is put in place whole. ``<root>/../.fleet-days/`` keeps scored days from one
-morning to the next.
+last. ``fleet/`` holds the tables of a run that ended, and ``fleet.json``, its summary; the folder is put in place
+whole. ``<root>/../.fleet-days/`` keeps scored days from one morning to the next.
 """
 
 import json

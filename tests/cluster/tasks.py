@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
+import dask
 from tests.runner.test_study import SMALL, TINY
 
 from loadproof.ingestion.lcl import LCLIngestor
@@ -20,6 +21,10 @@ ROOT = Path(__file__).parents[2]
 
 def environment_of(names, number):
     return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def dask_setting(name):
+    return dask.config.get(name)
 
 
 def double(number):

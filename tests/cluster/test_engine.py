@@ -28,6 +28,13 @@ def test_100_results_come_in_order_from_2_processes_that_are_not_this_one(map_):
     assert len({pid for _, pid in results} - {os.getpid()}) == 2
 
 
+def test_workers_of_ones_own_watch_themselves_less_and_keep_their_allocator_as_it_is(map_):
+    names = ["OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"]
+    assert list(map_(partial(tasks.environment_of, names), [1])) == [{"OMP_NUM_THREADS": "1"}]
+    settings = ["distributed.worker.profile.enabled", "distributed.admin.tick.interval"]
+    assert list(map_(tasks.dask_setting, settings)) == [False, "500ms"]
+
+
 def test_two_failed_tasks_of_20_are_named_when_the_18_others_are_done(map_):
     done, results = [], map_(partial(tasks.fail_at, (3, 7)), range(20))
     with pytest.raises(
