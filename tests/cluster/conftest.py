@@ -36,7 +36,7 @@ class Cluster:
         self.processes, self.started = {}, 0
         self.environment = {
             **os.environ, **self.tls, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
-            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "2", "POLARS_MAX_THREADS": "1",
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1", "POLARS_MAX_THREADS": "1",
             "USE_SAMPLES": "false",
         }  # fmt: skip
 

@@ -86,7 +86,9 @@ def raise_once(folder, number):
 
 
 def kill_itself(number):
+    """Die at one number, once the worker has told its nanny that it runs: before, it would not be started again."""
     if number == 3:
+        time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGKILL)
     return number
 

@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 RETRIES: Final = 2
 """A task that raises is tried so many times more: a shared folder has its moments."""
 
-ALLOWED_FAILURES: Final = 2
-"""So many workers may die of one task before it counts as failed; a scheduler started elsewhere has its own number."""
+ALLOWED_FAILURES: Final = 1
+"""So many workers may die of a task before it is blamed, twice; a scheduler started elsewhere has its own number."""
 
 PATIENCE_S: Final = 60
 """A cluster without a worker is waited for so long, and so is a scheduler that is being restarted."""
@@ -61,6 +61,15 @@ class _Item:
     """One item, as it is: without a wrapper Dask would look into tuples and lists for results of other tasks."""
 
     value: Any
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A task on its way, under the name that people know it by, and how to give it out a second time."""
+
+    name: str
+    future: Future
+    again: Callable[[], Future]
 
 
 def _hold(held: _Held) -> _Held:
@@ -122,15 +131,15 @@ def _map(connect: Callable[[], Client], function: Callable[[Any], Any], items: I
     with connect() as client:  # anew for each map, since a scheduler may have been restarted
         threads = _threads(client)
         held = client.submit(_hold, _Held(function), pure=False, retries=RETRIES)
-        title, pending = f"{_name(function)}-{uuid4().hex[:8]}", deque[tuple[str, Future]]()
+        title, pending = f"{_name(function)}-{uuid4().hex[:8]}", deque[_Task]()
         for number, item in enumerate(items):
             key = f"{title}-{number}"  # Dask groups by what stands before the number
-            future = client.submit(_do, held, _Item(item), key=key, pure=False, retries=RETRIES)
-            pending.append((str(item), future))
+            submit = partial(client.submit, _do, held, _Item(item), pure=False, retries=RETRIES)
+            pending.append(_Task(str(item), submit(key=key), partial(submit, key=f"{title}-again-{number}")))
             if len(pending) >= max(_LEAST_ON_THEIR_WAY, _A_THREAD * threads):
-                yield from _settled(client, *pending.popleft(), failed)
+                yield from _settled(client, pending.popleft(), failed)
         while pending:
-            yield from _settled(client, *pending.popleft(), failed)
+            yield from _settled(client, pending.popleft(), failed)
     if failed:
         done = "all others are done" if len(failed) == 1 else f"{len(failed)} such, all others are done"
         raise EngineError(f"{'; '.join(failed[:5])} ({done}); mend what is said there and {_AGAIN}")
@@ -166,40 +175,50 @@ def _no_worker(client: Client) -> str:
     return f"{client.scheduler.address}: has had no worker for {PATIENCE_S} s; start one ('dask worker') and {_AGAIN}"
 
 
-def _settled(client: Client, task: str, future: Future, failed: list[str]) -> Iterator[Any]:
+def _settled(client: Client, task: _Task, failed: list[str]) -> Iterator[Any]:
     """Wait for a task and yield its result, or note why it failed.
+
+    Dask blames a worker's death on all tasks that it had been given, those in its queue too. So a task blamed for too
+    many is given out a second time, when the one that did it has failed or is on trial itself.
 
     Raises:
         EngineError: If the scheduler is lost, or all workers are.
     """
-    error = _wait(client, future)
+    future, error, died = task.future, _wait(client, task.future), 0
+    if isinstance(error, KilledWorker):
+        died = error.allowed_failures + 1
+        logger.warning("%s: %d workers died with it; it is tried again", task.name, died)
+        future = task.again()
+        error = _wait(client, future)
     if future.status == "finished":
         yield future.result()
     elif isinstance(error, KilledWorker):
-        failed.append(f"{task}: {_killed(client, error)}")
+        failed.append(f"{task.name}: {_killed(client, error, died + error.allowed_failures + 1)}")
     elif error is not None:
-        logger.error("%s: failed", task, exc_info=error)
-        failed.append(f"{task}: {type(error).__name__}: {error}")
+        logger.error("%s: failed", task.name, exc_info=error)
+        failed.append(f"{task.name}: {type(error).__name__}: {error}")
     else:
-        raise EngineError(f"the scheduler went away during {task}; start it and {_AGAIN}")
+        raise EngineError(f"the scheduler went away during {task.name}; start it and {_AGAIN}")
 
 
 def _wait(client: Client, future: Future) -> BaseException | None:
     """Wait until a task is settled one way or the other, and return its error if it has one."""
-    alone_s = 0
+    alone_s, newest = 0, None
     while alone_s < PATIENCE_S:
         try:
             error: BaseException | None = future.exception(timeout=_LOOK_S)
             return error
         except TimeoutError:
-            alone_s = 0 if client.nthreads() else alone_s + _LOOK_S
+            # One that came and died between two looks was there too.
+            came = [said["worker"] for _, said in client.get_events("all") if said["action"] == "add-worker"][-1:]
+            alone_s = 0 if client.nthreads() or came != newest else alone_s + _LOOK_S
+            newest = came
     raise EngineError(_no_worker(client))
 
 
-def _killed(client: Client, error: KilledWorker) -> str:
-    """Say how workers died of a task: the scheduler is told when one is ended for its memory."""
+def _killed(client: Client, error: KilledWorker, count: int) -> str:
+    """Say how so many workers died of a task: the scheduler is told when one is ended for its memory."""
     ended = {event["worker"]: event["rss"] for _, event in client.get_events("worker-restart-memory") or ()}
-    count = error.allowed_failures + 1
     if rss := ended.get(error.last_worker.address):
         return f"took more memory than a worker has, {count} times, the last at {rss / 1e9:.1f} GB; give workers more"
     return f"{count} workers died of it, the last at {error.last_worker.address}; see that one's log"
