@@ -7,7 +7,7 @@ from loadproof.config import SelfPlayConfig
 from loadproof.errors import ConfigError
 from loadproof.scenario.kinds import GROUNDED, Family, Kind, kinds_outside
 
-__all__ = ["ARMS", "Arm", "ArmName", "arm_of", "kinds_of", "knobs_of"]
+__all__ = ["ARMS", "FURTHER", "Arm", "ArmName", "arm_of", "kinds_of", "knobs_of"]
 
 ArmName = Literal[
     "real",
@@ -21,6 +21,10 @@ ArmName = Literal[
     "full_no_replay",
     "full_frozen",
     "full_shuffled",
+    "full_standard",
+    "full_standard_shuffled",
+    "full_standard_grounded",
+    "full_taught",
 ]
 
 
@@ -35,6 +39,8 @@ class Arm(NamedTuple):
         gate: Whether scenarios pass the verifier first.
         replays: Whether scenarios are replayed.
         frozen: Whether the proposer is asked as if it learned, and never told.
+        standard: Whether a kind's spread starts from its own first regrets; else from 1, as in the study.
+        lessons: How many times as many updates the reference takes.
     """
 
     filler: Literal["none", "real", "augmented", "scenarios"] = "scenarios"
@@ -44,6 +50,8 @@ class Arm(NamedTuple):
     gate: bool = True
     replays: bool = True
     frozen: bool = False
+    standard: bool = False
+    lessons: int = 1
 
 
 ARMS: Final[dict[ArmName, Arm]] = {
@@ -58,8 +66,20 @@ ARMS: Final[dict[ArmName, Arm]] = {
     "full_no_replay": Arm(replays=False),
     "full_frozen": Arm(frozen=True),
     "full_shuffled": Arm(reward="shuffled"),
+    "full_standard": Arm(standard=True),
+    "full_standard_shuffled": Arm(standard=True, reward="shuffled"),
+    "full_standard_grounded": Arm(standard=True, grounded=True),
+    "full_taught": Arm(standard=True, lessons=4),
 }
 """Each at equal updates and with equal real windows, but for ``real_more``, whose windows in all are as many."""
+
+FURTHER: Final[tuple[ArmName, ...]] = (
+    "full_standard",
+    "full_standard_shuffled",
+    "full_standard_grounded",
+    "full_taught",
+)
+"""Those that came after the study, for its second further round."""
 
 
 def arm_of(name: str) -> Arm:

@@ -93,6 +93,7 @@ def play_out(table: Table, job: Job, budget: Budget, *, folder: Path, identity: 
     begun = start(
         table.train, table.valid, network=budget.network, knobs=budget.knobs, seed=job.seed, device=device,
         left_out=families, with_reference=with_reference, folder=folder, identity=identity, weather=table.weather,
+        lessons=arm.lessons,
     )  # fmt: skip
     before = begun.warm.state()
     game = game_of(begun, arm, budget.knobs, left_out=families)

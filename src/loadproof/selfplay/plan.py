@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 from loadproof.config import PatchTSTConfig, SelfPlayConfig
 from loadproof.scenario.kinds import Family
-from loadproof.selfplay.arms import ARMS, arm_of
+from loadproof.selfplay.arms import ARMS, FURTHER, arm_of
 
-__all__ = ["BUDGETS", "FOLDS", "LEFT_OUT", "NO_FAMILY", "STAGES", "Budget", "Job", "Stage", "jobs"]
+__all__ = ["BUDGETS", "FOLDS", "LEFT_OUT", "NO_FAMILY", "PLAIN", "STAGES", "Budget", "Job", "Stage", "jobs"]
 
 
 class Budget(NamedTuple):
@@ -56,6 +56,10 @@ FOLDS: Final = (dt.date(2013, 1, 1), dt.date(2013, 4, 1), dt.date(2013, 7, 1), d
 """First UK day of each quarter that is held out in turn."""
 
 
+PLAIN: Final = "chronological"
+"""The fold that learns from what came before the last quarter, and from nothing after it."""
+
+
 class Stage(NamedTuple):
     """Which jobs the protocol asks for: who is compared, with how many seeds from which on, and on what."""
 
@@ -66,10 +70,14 @@ class Stage(NamedTuple):
     halves: tuple[str, ...]
 
 
+_FIRST: Final = tuple(name for name in ARMS if name not in FURTHER)
+
 STAGES: Final[dict[str, Stage]] = {
-    "pilot": Stage(tuple(ARMS), 1, 2, ("held_2013-01-01",), ("A",)),
+    "pilot": Stage(_FIRST, 1, 2, ("held_2013-01-01",), ("A",)),
     "confirmation": Stage(("real", "uniform", "full"), 101, 8, ("held_2013-04-01", "held_2013-10-01"), ("B",)),
-    "screen": Stage(tuple(ARMS), 1, 3, ("held_2013-01-01", "held_2013-07-01"), ("A",)),
+    "screen": Stage(_FIRST, 1, 3, ("held_2013-01-01", "held_2013-07-01"), ("A",)),
+    "further": Stage(FURTHER, 1, 3, ("held_2013-01-01", "held_2013-07-01"), ("A",)),
+    "plain": Stage(("real", "uniform", "full", "full_standard"), 1, 3, (PLAIN,), ("A",)),
 }
 """In the order of play. No quarter, half or seed of the confirmation is in another stage."""
 

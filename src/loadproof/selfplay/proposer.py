@@ -23,8 +23,9 @@ _FAST, _SLOW = 0.2, 0.05
 _CLIP: Final = 3.0
 _RECENT: Final = 64
 _FEW: Final = 5
-"""After fewer regrets, nothing is known of a kind's progress."""
-_LEAST_SPREAD: Final = 1e-3
+"""After fewer regrets, nothing is known of a kind's progress, nor of its spread where that starts from them."""
+_LEAST_SQUARE: Final = 1e-3
+_LEAST_OWN_SQUARE: Final = 1e-6
 
 
 class Proposal(NamedTuple):
@@ -37,8 +38,13 @@ class Proposal(NamedTuple):
 
 @dataclass
 class _Arm:
-    """One kind's regrets so far, in homes' own scales."""
+    """One kind's regrets so far, in homes' own scales.
 
+    Where the kind is ``own``, its spread is that of its own regrets from the first on. Else it starts at 1, many times
+    too wide, and comes down only where the kind is often proposed: as the study was played.
+    """
+
+    own: bool = False
     seen: int = 0
     fast: float = 0.0
     slow: float = 0.0
@@ -49,17 +55,27 @@ class _Arm:
         if not self.seen:
             self.fast = self.slow = regret
         away = regret - self.slow
-        standard = away / max(self.square, _LEAST_SPREAD) ** 0.5
-        self.square += _SLOW * (away**2 - self.square)
+        standard = away / self.spread
+        if not self.own:
+            self.square += _SLOW * (away**2 - self.square)
+        elif self.seen:
+            self.square += max(_SLOW, 1 / self.seen) * (away**2 - self.square)  # at first their plain mean
         self.fast += _FAST * (regret - self.fast)
         self.slow += _SLOW * (regret - self.slow)
         self.seen += 1
         return float(np.clip(standard, -_CLIP, _CLIP))
 
     @property
+    def spread(self) -> float:
+        """How far this kind's regrets lie from their mean; endless where they are too few to tell."""
+        if self.own and self.seen < _FEW:
+            return float("inf")
+        return float(max(self.square, _LEAST_OWN_SQUARE if self.own else _LEAST_SQUARE) ** 0.5)
+
+    @property
     def progress(self) -> float:
         """How fast this kind's regret moves, in its own spread."""
-        return float(abs(self.fast - self.slow) / max(self.square, _LEAST_SPREAD) ** 0.5)
+        return abs(self.fast - self.slow) / self.spread
 
 
 @dataclass
@@ -85,11 +101,12 @@ class Proposer:
     Args:
         kinds: Which kinds may be proposed.
         knobs: Shares of exploration, replay and edits, and how long the memory is.
+        standard: Whether a kind's spread starts from its own first regrets, so that rewards are standardised.
     """
 
-    def __init__(self, kinds: tuple[Kind, ...], knobs: SelfPlayConfig) -> None:
+    def __init__(self, kinds: tuple[Kind, ...], knobs: SelfPlayConfig, *, standard: bool = True) -> None:
         self.kinds, self.knobs = kinds, knobs
-        self._state = _State({kind: _Arm() for kind in kinds})
+        self._state = _State({kind: _Arm(standard) for kind in kinds})
 
     def propose(self, *, rng: np.random.Generator) -> Proposal:
         """Return a scenario: uniform for a fixed share, else a replay or its edit, else of a kind that moves."""

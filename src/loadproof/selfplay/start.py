@@ -107,7 +107,7 @@ def share_homes(train: Windows, knobs: SelfPlayConfig, seed: int) -> EntitySplit
 def start(
     train: Windows, valid: Windows, *, network: PatchTSTConfig, knobs: SelfPlayConfig, seed: int, device: str = "cpu",
     left_out: tuple[Family, ...] = (), with_reference: bool = True, folder: Path | None = None, identity: str = "",
-    weather: Weather | None = None, ranks: Ranks = ALONE,
+    weather: Weather | None = None, lessons: int = 1, ranks: Ranks = ALONE,
 ) -> Start:  # fmt: skip
     """Return warm networks, taken from ``folder`` where an earlier run of this very start left them.
 
@@ -123,6 +123,7 @@ def start(
         folder: Where warm networks are kept.
         identity: What tells this start from any other.
         weather: What weather came, if that is known though the forecaster is not told; None takes the inputs' own.
+        lessons: How many times ``reference_updates`` the reference takes, on real days and then on scenarios.
         ranks: Who share the learning; each has all windows.
 
     Raises:
@@ -139,12 +140,13 @@ def start(
         return _real_days(both.seen, network, device, pace, knobs.real_windows, rng_for(seed, "selfplay/warm"), ranks)
 
     def taught() -> PatchTSTForecaster:
-        rng, short = rng_for(seed, "selfplay/reference"), pace._replace(updates=knobs.reference_updates)
+        rng, short = rng_for(seed, "selfplay/reference"), pace._replace(updates=lessons * knobs.reference_updates)
         forecaster = _real_days(both.unseen, network, device, short, knobs.real_windows, rng, ranks)
-        _teach(forecaster, both.unseen, knobs, left_out, seed, weather, ranks)
+        longer = knobs.model_copy(update={"reference_updates": short.updates})
+        _teach(forecaster, both.unseen, longer, left_out, seed, weather, ranks)
         return forecaster
 
-    name = "-".join(("reference", *left_out))
+    name = "-".join(("reference", *left_out, *([f"x{lessons}"] if lessons > 1 else [])))
     keep = _Keep(folder, identity, network, device, ranks)
     warm = keep.made("warm", both.seen, warmed)
     reference = keep.made(name, both.unseen, taught) if with_reference else None
@@ -175,7 +177,8 @@ def game_of(
     scales = home_scales(begun.train) | (home_scales(begun.valid) if len(begun.valid) else {})
     hard = hard_windows(begun.valid.inputs, begun.weather) if len(begun.valid) else {}
     any_hard = np.any(list(hard.values()), axis=0) if hard else np.zeros(0, dtype=bool)
+    proposer = Proposer(kinds, knobs_of(arm, knobs), standard=arm.standard)
     return Game(
-        solver, reference, Proposer(kinds, knobs_of(arm, knobs)), solver.real_days(begun.train), begun.train,
-        begun.ground, scales, begun.valid, begun.valid.take(any_hard), arm, knobs,
+        solver, reference, proposer, solver.real_days(begun.train), begun.train, begun.ground, scales, begun.valid,
+        begun.valid.take(any_hard), arm, knobs,
     )  # fmt: skip

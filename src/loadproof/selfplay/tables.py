@@ -8,7 +8,7 @@ import numpy as np
 
 from loadproof.config import ForecastConfig
 from loadproof.errors import ConfigError
-from loadproof.evaluation.folds import Fold, blocked_folds, data_begins, split_fold
+from loadproof.evaluation.folds import Fold, blocked_folds, chronological_fold, data_begins, split_fold
 from loadproof.evaluation.groups import disjoint_groups, sum_groups, take_homes
 from loadproof.features.calendar import local_midnights
 from loadproof.features.panel import Panel
@@ -41,12 +41,13 @@ class Table:
 
 
 def study_folds(panel: Panel, knobs: ForecastConfig) -> dict[str, Fold]:
-    """Return the four blocked quarters by name."""
+    """Return the four blocked quarters by name, and the plain split beside them."""
     folds = blocked_folds(
         FOLDS, _UNTIL, valid_days=_VALID_DAYS, context_steps=knobs.context_steps, interval_mins=panel.interval_mins,
         first=data_begins(panel),
     )  # fmt: skip
-    return {fold.name: fold for fold in folds}
+    plain = chronological_fold(FOLDS[-1] - dt.timedelta(_VALID_DAYS), FOLDS[-1], _UNTIL)
+    return {fold.name: fold for fold in (*folds, plain)}
 
 
 def set_table(
