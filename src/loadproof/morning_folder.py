@@ -158,7 +158,7 @@ class MorningFolder:
         path = self._days(watch, whose)
         try:
             return pl.read_parquet(path, glob=False) if path.is_file() else None
-        except pl.exceptions.ComputeError as error:
+        except (pl.exceptions.ComputeError, FileNotFoundError) as error:
             logger.info("%s: cannot be read (%s); its days are scored again", path, error)
             return None
 
@@ -168,11 +168,19 @@ class MorningFolder:
         write_together({path: partial(_show, self.part(table, number))})
 
     def forget_days(self, watch: str, but: Iterable[str]) -> None:
-        """Remove the days that were kept of groups that are no more, all but these."""
-        known = set(but)
-        for path in self._days(watch, "any").parent.glob("*.parquet"):
+        """Remove the days that were kept of groups that are no more, all but these, and by the detector as it was.
+
+        Args:
+            watch: As in :meth:`days`; what stands before its last hyphen is the detector's name, whatever it scores by.
+            but: Names the groups that there are.
+        """
+        known, ours = set(but), self._days(watch, "any").parent
+        for path in ours.glob("*.parquet"):
             if path.stem not in known:
                 path.unlink()
+        for other in ours.parent.iterdir() if ours.parent.is_dir() else ():
+            if other != ours and other.name.rpartition("-")[0] == watch.rpartition("-")[0]:
+                shutil.rmtree(other)
 
     def _days(self, watch: str, whose: str) -> Path:
         return self.root.parent / ".fleet-days" / watch / f"{whose}.parquet"

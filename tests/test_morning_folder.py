@@ -1,0 +1,39 @@
+import polars as pl
+import pytest
+
+from loadproof.morning_folder import MorningFolder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A morning whose first group has a table of scored days."""
+    made = MorningFolder(tmp_path / "2013-02-20", "key")
+    path = made.part("days/stl", 1)
+    path.parent.mkdir(parents=True)
+    pl.DataFrame({"p": [0.5]}).write_parquet(path)
+    return made
+
+
+def test_days_are_kept_for_a_detector_and_a_group_and_forgotten_with_the_group(folder):
+    for whose in ("aa", "bb"):
+        folder.keep_days("stl-01", whose, "days/stl", 1)
+    folder.forget_days("stl-01", ["bb"])
+    assert folder.days("stl-01", "aa") is None
+    assert folder.days("stl-01", "bb")["p"].to_list() == [0.5]
+
+
+def test_days_by_a_detector_as_it_was_are_forgotten_and_those_by_another_are_not(folder):
+    for watch in ("stl-01", "stl-02", "deep-stl-01", "physical-03"):
+        folder.keep_days(watch, "aa", "days/stl", 1)
+    folder.forget_days("stl-02", ["aa"])
+    there = {path.name for path in (folder.root.parent / ".fleet-days").iterdir()}
+    assert there == {"stl-02", "deep-stl-01", "physical-03"}
+
+
+def test_nothing_kept_is_nothing_to_forget_and_a_damaged_file_is_nothing_kept(folder):
+    folder.forget_days("stl-01", [])
+    folder.keep_days("stl-01", "aa", "days/stl", 1)
+    kept = folder.root.parent / ".fleet-days" / "stl-01" / "aa.parquet"
+    kept.unlink()  # a link to the part, whose bytes are not this test's to damage
+    kept.write_bytes(b"PAR1 and no more")
+    assert folder.days("stl-01", "aa") is None
