@@ -53,11 +53,11 @@ def split():
     return split_by_time(cut, valid_from=BEGIN + 45 * day, test_from=BEGIN + 50 * day)
 
 
-def begun(*, left_out=(), folder=None, with_reference=True, knobs=KNOBS):
+def begun(*, left_out=(), folder=None, with_reference=True, knobs=KNOBS, lessons=1):
     blocks = split()
     return start(
         blocks.train, blocks.valid, network=NETWORK, knobs=knobs, seed=5, left_out=left_out, folder=folder,
-        with_reference=with_reference, identity="made",
+        with_reference=with_reference, identity="made", lessons=lessons,
     )  # fmt: skip
 
 

@@ -5,7 +5,15 @@ import polars as pl
 import pytest
 
 from loadproof.errors import SchemaError
-from loadproof.selfplay.board import ENDPOINTS, complete_seeds, corrected, frames_of, pair_figures, seeds_needed
+from loadproof.selfplay.board import (
+    ENDPOINTS,
+    complete_seeds,
+    corrected,
+    frames_of,
+    in_events,
+    pair_figures,
+    seeds_needed,
+)
 from loadproof.selfplay.inference import PRIMARY, compare, sums_of
 from loadproof.selfplay.plan import STAGES, Stage, jobs
 
@@ -108,11 +116,13 @@ def test_a_study_plays_one_seed_after_the_other_and_plain_arms_once():
 def test_the_confirmation_meets_no_quarter_half_or_seed_of_another_stage():
     ours = STAGES["confirmation"]
     planned = {name: list(jobs(**stage._asdict())) for name, stage in STAGES.items()}
-    for other in ("pilot", "screen"):
+    for other in ("pilot", "screen", "further", "plain"):
         for what in ("folds", "halves"):
             assert not set(getattr(ours, what)) & set(getattr(STAGES[other], what))
         assert not {job.seed for job in planned["confirmation"]} & {job.seed for job in planned[other]}
-    assert {name: len(some) for name, some in planned.items()} == {"pilot": 38, "confirmation": 80, "screen": 114}
+    assert {name: len(some) for name, some in planned.items()} == {
+        "pilot": 38, "confirmation": 80, "screen": 114, "further": 48, "plain": 21,
+    }  # fmt: skip
     assert {job.seed for job in planned["confirmation"][:10]} == {101}  # both quarters of a seed, then the next seed
 
 
@@ -149,6 +159,18 @@ def test_a_seeds_two_quarters_are_one_frame_and_a_week_that_they_share_is_added_
     assert whole["loss"].sum() == pytest.approx(spring["loss"].sum() + summer["loss"].sum())
     shared = whole.filter((pl.col("week") == 2) & (pl.col("entity_id") == "lcl:0")).row(0, named=True)
     assert (shared["windows"], shared["loss"]) == (14, 7.0 + 14.0)
+
+
+def test_weeks_of_one_cold_spell_or_holiday_are_one_event_and_their_sums_are_kept():
+    def weeks(name, some):
+        return frame(1.0, name=name, weeks=8).filter(pl.col("week").is_in(some))
+
+    of = pl.concat([weeks("clean", range(8)), weeks("hard:cold", (0, 1, 4)), weeks("hard:holidays", (1, 2, 5, 7))])
+    events = in_events({"real": {"none": {1: of}}})["real"]["none"][1]
+    clean = events.filter((pl.col("slice") == "clean") & (pl.col("entity_id") == "lcl:0"))
+    assert clean.sort("week")["week"].to_list() == [0, 3, 4, 5, 6, 7]  # cold joins 0 and 1, holidays 1 and 2
+    assert clean.sort("week")["windows"].to_list() == [21, 7, 7, 7, 7, 7]
+    assert events["loss"].sum() == pytest.approx(of["loss"].sum())
 
 
 def test_comparisons_of_one_seed_are_no_tests_to_correct_for():

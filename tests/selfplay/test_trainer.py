@@ -17,7 +17,7 @@ from loadproof.selfplay import trainer
 from loadproof.selfplay.arms import ARMS, arm_of, kinds_of
 from loadproof.selfplay.augmentation import augmented
 from loadproof.selfplay.scales import home_scales
-from loadproof.selfplay.solver import draw_real
+from loadproof.selfplay.solver import Solver, draw_real
 from loadproof.selfplay.trainer import Episode, episodes
 
 ROOT = Path(__file__).parents[2]
@@ -102,6 +102,27 @@ def test_warm_networks_are_kept_and_an_arm_starts_from_the_same_weights(tmp_path
         assert torch.equal(value, again.warm.network.state_dict()[name])
     assert {path.name for path in tmp_path.iterdir()} == {"warm.safetensors", "reference.safetensors"}
     assert begun(with_reference=False).reference is None
+
+
+def test_a_reference_of_four_times_the_lessons_is_another_that_is_kept_beside_the_first(tmp_path, monkeypatch):
+    took = []
+    learn = Solver.learn
+    monkeypatch.setattr(Solver, "learn", lambda solver, batch: took.append(len(batch.context)) or learn(solver, batch))
+    first = begun(folder=tmp_path)
+    once = len(took)
+    fourth = begun(folder=tmp_path, lessons=4)
+    assert (once, len(took) - once) == (6 + 4 + 4, 4 * (4 + 4))  # warm updates, real days, scenarios
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "warm.safetensors", "reference.safetensors", "reference-x4.safetensors",
+    }  # fmt: skip
+    ours, theirs = (start.reference.network.state_dict() for start in (first, fourth))
+    assert any(not torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_the_arms_of_the_further_round_have_a_proposer_whose_rewards_are_standardised():
+    playing = game("full_standard")
+    assert {of["own"] for of in playing.proposer.state()["arms"].values()} == {True}
+    assert {of["own"] for of in game("full").proposer.state()["arms"].values()} == {False}
 
 
 def test_the_real_share_has_a_floor():

@@ -23,6 +23,7 @@ __all__ = [
     "complete_seeds",
     "corrected",
     "frames_of",
+    "in_events",
     "pair_figures",
     "seeds_needed",
 ]
@@ -59,6 +60,8 @@ ENDPOINTS: Final[dict[str, tuple[Slice, ...]]] = {
 """By name, which slices of which trainings; the last three kinds were proposed in both. Sums are of 30 homes each."""
 
 _HALF_WIDTH: Final = 0.02
+_LASTING: Final = ("hard:holidays", "hard:cold")
+"""Ways of being hard that a whole country shares, and that may go on from one week to the next."""
 
 
 def frames_of(records: Sequence[Told]) -> Frames:
@@ -76,6 +79,31 @@ def _added(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return sums over several frames; quarters that meet within a week share that week's row."""
     keys = ("slice", "entity_id", "week")
     return pl.concat(frames).group_by(keys).agg(pl.all().sum()).sort(keys)
+
+
+def in_events(frames: Frames) -> Frames:
+    """Return the frames with the weeks of one event as one, whose number is the first's.
+
+    Weeks that follow each other are of one event if both hold hard days of the calendar, or both of the cold.
+    """
+    every = [frame for of in frames.values() for by_seed in of.values() for frame in by_seed.values()]
+    rows = pl.concat([frame.select("slice", "week") for frame in every]).unique()
+    goes_on: set[int] = set()
+    for way in _LASTING:
+        weeks = set(rows.filter(pl.col("slice") == way)["week"].to_list())
+        goes_on |= {week for week in weeks if week - 1 in weeks}
+    first: dict[int, int] = {}
+    for week in sorted(goes_on):
+        first[week] = first.get(week - 1, week - 1)
+    return {
+        arm: {
+            family: {
+                seed: _added([frame.with_columns(pl.col("week").replace(first))]) for seed, frame in by_seed.items()
+            }
+            for family, by_seed in of.items()
+        }
+        for arm, of in frames.items()
+    }
 
 
 def complete_seeds(records: Sequence[Told], stage: Stage) -> list[Told]:

@@ -79,7 +79,7 @@ STAGES: Final[dict[str, Stage]] = {
     "further": Stage(FURTHER, 1, 3, ("held_2013-01-01", "held_2013-07-01"), ("A",)),
     "plain": Stage(("real", "uniform", "full", "full_standard"), 1, 3, (PLAIN,), ("A",)),
 }
-"""In the order of play. No quarter, half or seed of the confirmation is in another stage."""
+"""In the order of play. No half or seed of the confirmation is in another stage: none judges what it judged."""
 
 LEFT_OUT: Final[tuple[Family, ...]] = ("new_load", "occupancy")
 """Families judged in turn: heat pumps without any new load proposed, vacancies without any other occupancy."""
