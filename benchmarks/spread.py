@@ -27,7 +27,7 @@ from loadproof import __version__
 from loadproof.cluster.engine import engine
 from loadproof.config import ExperimentConfig
 from loadproof.evaluation.calibration import calibrate
-from loadproof.features.windows import Split
+from loadproof.features.splits import Split
 from loadproof.forecaster import forecast_table
 from loadproof.model_folder import StoredModel, write_model
 from loadproof.parts import Map

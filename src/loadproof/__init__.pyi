@@ -10,6 +10,8 @@ from loadproof.features.calendar import local_midnights as local_midnights
 from loadproof.features.panel import Panel as Panel
 from loadproof.features.panel import panel_from_readings as panel_from_readings
 from loadproof.features.selection import read_panel as read_panel
+from loadproof.features.splits import split_by_entity as split_by_entity
+from loadproof.features.splits import split_by_time as split_by_time
 from loadproof.features.windows import (
     Inputs as Inputs,
 )
@@ -18,12 +20,6 @@ from loadproof.features.windows import (
 )
 from loadproof.features.windows import (
     cut_windows as cut_windows,
-)
-from loadproof.features.windows import (
-    split_by_entity as split_by_entity,
-)
-from loadproof.features.windows import (
-    split_by_time as split_by_time,
 )
 from loadproof.forecaster import (
     Forecast as Forecast,

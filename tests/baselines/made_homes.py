@@ -3,7 +3,8 @@
 import numpy as np
 
 from loadproof.features.panel import Panel
-from loadproof.features.windows import cut_windows, split_by_time
+from loadproof.features.splits import split_by_time
+from loadproof.features.windows import cut_windows
 from loadproof.schema import LEVELS
 
 START = np.datetime64("2013-01-07", "us")  # a Monday in winter: local time is UTC

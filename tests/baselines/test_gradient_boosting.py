@@ -10,8 +10,9 @@ from loadproof.baselines.seasonal import SeasonalNaive, home_scale
 from loadproof.config import FeatureConfig, LightGBMConfig
 from loadproof.errors import ConfigError, NotFittedError, SchemaError
 from loadproof.features.panel import Panel
+from loadproof.features.splits import split_by_time
 from loadproof.features.table import FeatureSpec, feature_matrix, spec_from_config
-from loadproof.features.windows import cut_windows, split_by_time
+from loadproof.features.windows import cut_windows
 from loadproof.forecaster import ModelState
 from loadproof.schema import LEVELS
 

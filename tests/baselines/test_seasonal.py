@@ -8,7 +8,8 @@ from loadproof.baselines.seasonal import SeasonalNaive, home_scale, mean_known
 from loadproof.errors import ConfigError, NotFittedError, SchemaError
 from loadproof.evaluation.metrics import seasonal_scale
 from loadproof.features.panel import Panel
-from loadproof.features.windows import Windows, cut_windows, split_by_time
+from loadproof.features.splits import split_by_time
+from loadproof.features.windows import Windows, cut_windows
 from loadproof.schema import LEVELS
 
 START = np.datetime64("2013-01-07", "us")  # a Monday in winter: local time is UTC

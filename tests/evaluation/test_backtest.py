@@ -8,7 +8,8 @@ from loadproof.evaluation.comparison import compare
 from loadproof.evaluation.folds import Fold, Span, rotating, split_fold
 from loadproof.evaluation.sums import sum_scores
 from loadproof.features.panel import Panel
-from loadproof.features.windows import cut_windows, split_by_time
+from loadproof.features.splits import split_by_time
+from loadproof.features.windows import cut_windows
 from loadproof.forecaster import FitReport, Forecaster, ForecastRows, make_forecast
 from loadproof.schema import LEVELS
 

@@ -13,7 +13,8 @@ from loadproof.evaluation.calibration import calibrate
 from loadproof.evaluation.coverage import after_gap, home_sizes, score_coverage, shortfalls
 from loadproof.features.calendar import local_midnights
 from loadproof.features.panel import panel_from_readings
-from loadproof.features.windows import cut_windows, split_by_time
+from loadproof.features.splits import split_by_time
+from loadproof.features.windows import cut_windows
 from loadproof.forecaster import ForecastRows
 from loadproof.ingestion.lcl import LCLIngestor
 from loadproof.runner.ingest import ingest

@@ -8,7 +8,8 @@ from loadproof.config import PatchTSTConfig
 from loadproof.errors import ConfigError, NotFittedError, SchemaError
 from loadproof.evaluation.losses import pinball
 from loadproof.features.panel import Panel
-from loadproof.features.windows import cut_windows, split_by_time
+from loadproof.features.splits import split_by_time
+from loadproof.features.windows import cut_windows
 from loadproof.forecaster import ModelState
 from loadproof.models import training
 from loadproof.models.patchtst_forecaster import PatchTSTForecaster

@@ -12,8 +12,9 @@ import torch
 from loadproof.config import PatchTSTConfig, SelfPlayConfig
 from loadproof.features.calendar import local_midnights
 from loadproof.features.panel import Panel
+from loadproof.features.splits import split_by_time
 from loadproof.features.weather import Weather
-from loadproof.features.windows import cut_windows, split_by_time
+from loadproof.features.windows import cut_windows
 from loadproof.models import checkpoint
 from loadproof.selfplay.arms import ARMS
 from loadproof.selfplay.start import game_of, start

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from loadproof.errors import ConfigError
 from loadproof.evaluation.folds import Fold, rotating, split_fold
-from loadproof.features.windows import Split, Windows
+from loadproof.features.splits import Split
+from loadproof.features.windows import Windows
 from loadproof.forecaster import FitReport, Forecast, Forecaster
 
 __all__ = ["Backtest", "Clock", "Rolled", "join_forecasts", "roll_backtest", "run_backtest"]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from loadproof.errors import ConfigError
 from loadproof.features.calendar import Instants, Moment, local_date, local_half_hour, local_midnights, to_instant
 from loadproof.features.panel import Panel, to_us
-from loadproof.features.windows import Split, Windows
+from loadproof.features.splits import Split
+from loadproof.features.windows import Windows
 
 __all__ = [
     "Fold",

@@ -1,4 +1,4 @@
-"""A panel to windows: cut at origins into inputs and truth, split in time or by home.
+"""A panel to windows: cut at origins into inputs and truth.
 
 Five letters for the shapes: N windows, C context steps, H horizon steps, F features, Q levels. Instants are
 ``datetime64[us]`` and mean UTC; NaN is a missing reading.
@@ -15,12 +15,10 @@ from loadproof.errors import ConfigError, SchemaError
 from loadproof.features.bank_holidays import is_bank_holiday, is_working_day
 from loadproof.features.calendar import (
     Instants,
-    Moment,
     is_clock_change,
     local_date,
     local_half_hour,
     local_weekday,
-    to_instant,
 )
 from loadproof.features.notices import Notices
 from loadproof.features.panel import Panel, to_us
@@ -30,16 +28,12 @@ from loadproof.features.weather import Weather
 
 __all__ = [
     "KNOWN_NAMES",
-    "EntitySplit",
     "Inputs",
     "OriginFeatures",
     "Skipped",
-    "Split",
     "Windows",
     "cut_truth",
     "cut_windows",
-    "split_by_entity",
-    "split_by_time",
 ]
 
 Index: TypeAlias = slice | NDArray[np.bool_] | NDArray[np.integer[Any]]
@@ -218,22 +212,6 @@ class Windows(Card):
         return Windows(self.inputs.take(index), self.truth_kwh[index])
 
 
-class Split(NamedTuple):
-    """Three blocks in time; ``dropped`` counts the windows that lie wholly in none."""
-
-    train: Windows
-    valid: Windows
-    test: Windows
-    dropped: int
-
-
-class EntitySplit(NamedTuple):
-    """The windows of two disjoint sets of homes."""
-
-    seen: Windows
-    unseen: Windows
-
-
 def cut_windows(
     panel: Panel, *, context_steps: int, horizon_steps: int, origins: Instants, data_lag_steps: int = 0,
     min_observed: int = 1, require_truth: bool = True, weather: Weather | None = None, place: Place = LONDON,
@@ -282,50 +260,3 @@ def cut_truth(panel: Panel, entity: NDArray[np.str_], t0: Instants, *, horizon_s
     if (strange := panel.entities[rows] != entity).any():
         raise SchemaError(f"no readings of {np.unique(entity[strange])[:3].tolist()}; read the dataset forecast upon")
     return panel.cut(rows, panel.steps_to(t0), horizon_steps)
-
-
-def split_by_time(
-    windows: Windows, *, valid_from: Moment, test_from: Moment, test_until: Moment | None = None
-) -> Split:
-    """Split into blocks by ``t0``; a window that reaches beyond its block's end belongs to none, and is counted.
-
-    Training and validation end where their truth must be published, for what follows learns from them; of the last
-    block the truth alone must have been measured by its end.
-
-    Args:
-        windows: The windows to split.
-        valid_from: First instant of the middle block; see ``to_instant`` for how to say it.
-        test_from: First instant of the last block.
-        test_until: First instant after the last block; None leaves it open.
-
-    Raises:
-        ConfigError: When the borders are not in order.
-    """
-    first, second = to_instant(valid_from), to_instant(test_from)
-    if first > second:
-        raise ConfigError(f"valid_from {first} comes after test_from {second}; exchange them")
-    inputs = windows.inputs
-    t0 = inputs.t0
-    steps = inputs.horizon_steps + np.array([0, inputs.data_lag_steps])
-    measured_at, known_at = _grid(t0, steps, inputs.interval_mins).T  # (N,), (N,)
-    train, valid, test = known_at <= first, (t0 >= first) & (known_at <= second), t0 >= second
-    if test_until is not None:
-        if (last := to_instant(test_until)) < second:
-            raise ConfigError(f"test_from {second} comes after test_until {last}; exchange them")
-        test &= measured_at <= last
-    dropped = len(windows) - int(train.sum() + valid.sum() + test.sum())
-    return Split(windows.take(train), windows.take(valid), windows.take(test), dropped)
-
-
-def split_by_entity(windows: Windows, *, share: float, rng: np.random.Generator) -> EntitySplit:
-    """Set aside all windows of a random ``share`` (0 to 1) of the homes, rounded to whole homes, as unseen.
-
-    Raises:
-        ConfigError: When either side would be left without a home.
-    """
-    homes = np.unique(windows.inputs.entity)  # (E,)
-    n_unseen = round(share * len(homes))
-    if not 0 < n_unseen < len(homes):
-        raise ConfigError(f"share={share} of {len(homes)} homes sets {n_unseen} aside; choose one that divides them")
-    unseen = np.isin(windows.inputs.entity, rng.permutation(homes)[:n_unseen])  # (N,)
-    return EntitySplit(windows.take(~unseen), windows.take(unseen))

@@ -13,7 +13,8 @@ from loadproof.evaluation.calibration import Calibration, calibrate
 from loadproof.features.calendar import local_midnights
 from loadproof.features.panel import Panel
 from loadproof.features.selection import as_datetime
-from loadproof.features.windows import Inputs, Split, cut_windows, split_by_time
+from loadproof.features.splits import Split, split_by_time
+from loadproof.features.windows import Inputs, cut_windows
 from loadproof.feeders.loads import Loads, widen
 from loadproof.feeders.together import past_ranks
 from loadproof.forecaster import Forecast, Forecaster, make_forecast

@@ -18,7 +18,8 @@ from loadproof.evaluation.groups import disjoint_groups, reporting_homes, sum_gr
 from loadproof.features.calendar import local_half_hour, local_midnights, to_instant
 from loadproof.features.panel import Panel
 from loadproof.features.selection import as_datetime
-from loadproof.features.windows import Split, Windows, cut_windows, split_by_time
+from loadproof.features.splits import Split, split_by_time
+from loadproof.features.windows import Windows, cut_windows
 from loadproof.feeders.exceedance import Tail, any_exceeded, exceedance_of_quantiles
 from loadproof.feeders.risk_scores import RISK_SCORES, Alarms, Judged, alarm_rows, brier_rows, reliability_rows
 from loadproof.feeders.together import any_together, past_ranks

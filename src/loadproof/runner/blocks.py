@@ -11,8 +11,9 @@ from loadproof.features.calendar import local_midnights
 from loadproof.features.panel import Panel
 from loadproof.features.place import LONDON, Place
 from loadproof.features.selection import read_panel
+from loadproof.features.splits import Split, split_by_time
 from loadproof.features.weather import Weather, weather_from_table
-from loadproof.features.windows import Skipped, Split, Windows, cut_windows, split_by_time
+from loadproof.features.windows import Skipped, Windows, cut_windows
 from loadproof.schema import Dataset
 from loadproof.store import Store
 

@@ -16,8 +16,9 @@ from loadproof.evaluation.coverage import after_gap, home_sizes, score_coverage
 from loadproof.evaluation.metrics import score_sums, seasonal_scale
 from loadproof.evaluation.plain_tables import SCORED
 from loadproof.evaluation.sums import sum_scores
+from loadproof.features.splits import Split
 from loadproof.features.table import FeaturesOf
-from loadproof.features.windows import Split, cut_truth
+from loadproof.features.windows import cut_truth
 from loadproof.forecaster import Forecast, forecast_from_table, forecast_table
 from loadproof.parts import Map
 from loadproof.runner.block_group import HOMES_A_BLOCK, BlockAsked, forecast_block

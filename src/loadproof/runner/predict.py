@@ -14,7 +14,8 @@ from loadproof.errors import ConfigError
 from loadproof.evaluation.outlook import Outlook
 from loadproof.features.calendar import Moment, local_midnights, to_instant
 from loadproof.features.selection import as_datetime, read_panel, read_span
-from loadproof.features.windows import cut_windows, split_by_time
+from loadproof.features.splits import split_by_time
+from loadproof.features.windows import cut_windows
 from loadproof.parts import Map
 from loadproof.runner.blocks import read_surroundings
 from loadproof.runner.forecasters import AT_ONCE, builder_of

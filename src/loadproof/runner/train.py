@@ -12,8 +12,8 @@ from filelock import FileLock, Timeout
 from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.evaluation.calibration import Calibration, calibrate
+from loadproof.features.splits import Split
 from loadproof.features.table import FeaturesOf
-from loadproof.features.windows import Split
 from loadproof.forecaster import FitReport, Forecaster
 from loadproof.model_folder import ModelFacts, StoredModel, read_facts, read_model, write_model
 from loadproof.ranks import ALONE, Ranks

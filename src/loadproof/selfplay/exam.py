@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from loadproof.evaluation.losses import BANDS, pinball
 from loadproof.evaluation.rounding import few_bits
+from loadproof.features.splits import Split
 from loadproof.features.weather import Weather
-from loadproof.features.windows import Split, Windows
+from loadproof.features.windows import Windows
 from loadproof.forecaster import Forecast, Forecaster
 from loadproof.scenario.acts import apply
 from loadproof.scenario.ground import Ground

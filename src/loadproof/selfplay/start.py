@@ -10,8 +10,9 @@ import numpy as np
 
 from loadproof.config import PatchTSTConfig, SelfPlayConfig
 from loadproof.errors import ConfigError
+from loadproof.features.splits import EntitySplit, split_by_entity
 from loadproof.features.weather import Weather
-from loadproof.features.windows import EntitySplit, Windows, split_by_entity
+from loadproof.features.windows import Windows
 from loadproof.models import checkpoint
 from loadproof.models.patchtst_forecaster import PatchTSTForecaster
 from loadproof.models.training import seeded

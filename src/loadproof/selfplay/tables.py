@@ -14,8 +14,9 @@ from loadproof.features.calendar import local_midnights
 from loadproof.features.panel import Panel
 from loadproof.features.place import Place
 from loadproof.features.selection import as_datetime
+from loadproof.features.splits import Split
 from loadproof.features.weather import Weather
-from loadproof.features.windows import Split, Windows, cut_windows
+from loadproof.features.windows import Windows, cut_windows
 from loadproof.scenario.ground import lay_ground
 from loadproof.seeds import rng_for
 from loadproof.selfplay.exam import SUM_HOMES, Exam, days_exam, set_exam
