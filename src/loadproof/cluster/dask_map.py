@@ -35,9 +35,10 @@ QUIETER: Final = {
     "distributed.worker.profile.enabled": False,  # a hundred looks a second at each thread's stack
     "distributed.admin.tick.interval": "500ms",
     "distributed.admin.system-monitor.interval": "2s",
+    "distributed.deploy.lost-worker-timeout": "1h",  # a nanny whose worker is not back by then is ended for good
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,  # else every big array freed is mapped anew
 }
-"""How a cluster of this machine is set: what it would spend on watching itself goes to the tasks."""
+"""How a cluster of this machine is set: what it would spend on watching itself goes to tasks, and workers come back."""
 
 _LOOK_S: Final = 5
 _LEAST_ON_THEIR_WAY: Final = 64
@@ -209,11 +210,18 @@ def _wait(client: Client, future: Future) -> BaseException | None:
             error: BaseException | None = future.exception(timeout=_LOOK_S)
             return error
         except TimeoutError:
-            # One that came and died between two looks was there too.
-            came = [said["worker"] for _, said in client.get_events("all") if said["action"] == "add-worker"][-1:]
+            came = _newest_worker(client)  # one that came and died between two looks was there too
             alone_s = 0 if client.nthreads() or came != newest else alone_s + _LOOK_S
             newest = came
     raise EngineError(_no_worker(client))
+
+
+def _newest_worker(client: Client) -> str | None:
+    """Return the address of the worker that came last, None where the scheduler has forgotten, or none ever came."""
+    for _, said in reversed(client.get_events("all") or ()):
+        if isinstance(said, dict) and said.get("action") == "add-worker":
+            return str(said["worker"])
+    return None
 
 
 def _killed(client: Client, error: KilledWorker, count: int) -> str:
