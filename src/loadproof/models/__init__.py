@@ -1,1 +1,5 @@
-"""Networks: ``patchtst`` (the network), ``training`` (the one loop), ``patchtst_forecaster`` (as a forecaster)."""
+"""Networks.
+
+``patchtst`` is the network, ``patchtst_fit`` what a fit of it fixes, ``training`` the one loop, and
+``patchtst_forecaster`` all of it as a forecaster.
+"""

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import torch
@@ -13,92 +13,19 @@ from loadproof.config import PatchTSTConfig, build_section
 from loadproof.errors import ConfigError, NotFittedError, SchemaError
 from loadproof.features.windows import Inputs, Windows
 from loadproof.forecaster import FitReport, Forecast, Forecaster, ModelState, make_forecast
-from loadproof.models.covariates import Covariates, encode, encoded_width, fit_covariates
+from loadproof.models.covariates import encode
 from loadproof.models.examples import ShiftedExamples, WindowExamples
-from loadproof.models.history import HOWS, SHORT_DAYS, look_back
+from loadproof.models.history import HOWS, look_back
 from loadproof.models.losses import LoadLoss
 from loadproof.models.patchtst import PatchTST
+from loadproof.models.patchtst_fit import FLOOR_KWH, Fitted, day_steps, fitted_of, learn, network_of
 from loadproof.models.training import Schedule, epochs, seeded
 from loadproof.ranks import ALONE, Ranks
 from loadproof.schema import LEVELS
 
-__all__ = ["FLOOR_KWH", "PatchTSTForecaster", "fingerprint"]
+__all__ = ["PatchTSTForecaster", "fingerprint"]
 
-FLOOR_KWH: Final = 1e-3
-"""A home below this mean per step stands still; its readings are not blown up to a scale of their own."""
-
-_HALF_HOUR_MINS: Final = 30
-_DAY_MINS: Final = 24 * 60
 _PREDICT_WINDOWS: Final = 1024
-
-
-class _Fitted(NamedTuple):
-    """What a fit fixes for good: inputs of any other kind are refused."""
-
-    lookback_steps: int
-    horizon_steps: int
-    interval_mins: int
-    typical_kwh: float  # mean truth of the training
-    covariates: Covariates
-
-
-def _steps(half_hours: int, interval_mins: int) -> int:
-    return max(half_hours * _HALF_HOUR_MINS // interval_mins, 1)
-
-
-def _day_steps(interval_mins: int) -> int:
-    if _DAY_MINS % interval_mins:
-        raise ConfigError(f"an interval of {interval_mins} minutes does not divide a day; resample to 30 or 60 minutes")
-    return _DAY_MINS // interval_mins
-
-
-def _learn(knobs: PatchTSTConfig, train: Windows) -> _Fitted:
-    """Return what the training windows fix, but for the weights."""
-    inputs = train.inputs
-    if not len(train) or np.isnan(train.truth_kwh).all():
-        raise ConfigError(f"{len(train)} training windows hold no truth; begin training earlier")
-    day = _day_steps(inputs.interval_mins)
-    context_steps = inputs.context_kwh.shape[1]
-    lookback = min(_steps(knobs.lookback_steps, inputs.interval_mins), context_steps) // day * day
-    published = max(lookback - inputs.data_lag_steps, 0)
-    if published < (least := max(SHORT_DAYS * day, 2 * _steps(knobs.patch_steps, inputs.interval_mins))):
-        raise ConfigError(
-            f"a context of {context_steps} steps is too short: it looks back upon {lookback}, of which {published} are "
-            f"published; raise context_steps and patchtst.lookback_steps to {least + inputs.data_lag_steps} or more"
-        )
-    typical = max(float(np.nanmean(train.truth_kwh, dtype=np.float64)), FLOOR_KWH)
-    covariates = fit_covariates(inputs.known_names, inputs.by_origin().known)
-    return _Fitted(lookback, inputs.horizon_steps, inputs.interval_mins, typical, covariates)
-
-
-def _network_of(knobs: PatchTSTConfig, fitted: _Fitted) -> PatchTST:
-    """Return the network that knobs make of what a fit fixes, its weights drawn from torch's generator."""
-    interval, features = fitted.interval_mins, encoded_width(fitted.covariates)
-    return PatchTST(
-        context_steps=fitted.lookback_steps, horizon_steps=fitted.horizon_steps, quantiles=len(LEVELS),
-        past_features=features, known_features=features, patch_steps=_steps(knobs.patch_steps, interval),
-        stride_steps=_steps(knobs.stride_steps, interval), width=knobs.width, heads=knobs.heads,
-        layers=knobs.layers, feedforward=knobs.feedforward, dropout=knobs.dropout, transform="root",
-        floor=FLOOR_KWH, day_steps=_day_steps(interval), head_width=knobs.head_width,
-    )  # fmt: skip
-
-
-def _fitted_of(state: ModelState) -> _Fitted:
-    """Return what a state says that a fit has fixed.
-
-    Raises:
-        ValueError: When a size is none, or a number is not finite.
-    """
-    sizes = [state.knobs[name] for name in ("lookback_steps", "horizon_steps", "interval_mins")]
-    if not all(type(size) is int and size > 0 for size in sizes):
-        raise ValueError(f"its lookback, horizon and interval are {sizes}")
-    if strange := [name for name, array in state.arrays.items() if not np.isfinite(array).all()]:
-        raise ValueError(f"{strange[0]} is not finite")
-    names = tuple(state.knobs["known_names"])
-    mean, spread = (state.arrays[f"covariates/{name}"] for name in ("mean", "spread"))
-    if not mean.shape == spread.shape == (len(names),) or not (spread > 0).all():
-        raise ValueError(f"it has no mean and spread of each of its {len(names)} features")
-    return _Fitted(sizes[0], sizes[1], sizes[2], float(state.knobs["typical_kwh"]), Covariates(names, mean, spread))
 
 
 def fingerprint(train: Windows, valid: Windows) -> str:
@@ -127,7 +54,7 @@ class PatchTSTForecaster(Forecaster):
             raise ConfigError(f"device {device!r} is not there; take --device cpu")
         self.knobs, self.device = knobs, torch.device(device)
         self.checkpoint_dir = checkpoint_dir
-        self._fitted: _Fitted | None = None
+        self._fitted: Fitted | None = None
         self._network: PatchTST | None = None
 
     def fit(
@@ -146,7 +73,7 @@ class PatchTSTForecaster(Forecaster):
             ConfigError: When there is nothing to learn from, or the windows do not fit the weights to go on from.
         """
         if anew or self._fitted is None or self._network is None:
-            fitted = _learn(self.knobs, train)
+            fitted = learn(self.knobs, train)
             network = self._new(fitted, rng)
         else:
             fitted, network = self._fitted, self._network
@@ -177,7 +104,7 @@ class PatchTSTForecaster(Forecaster):
 
     def begin(self, train: Windows, *, rng: np.random.Generator) -> PatchTST:
         """Become a network of these windows' kind that has learned nothing, for those who train it step by step."""
-        fitted = _learn(self.knobs, train)
+        fitted = learn(self.knobs, train)
         self._fitted, self._network = fitted, self._new(fitted, rng)
         return self._network
 
@@ -209,7 +136,7 @@ class PatchTSTForecaster(Forecaster):
         """
         fitted, network = self._require_fitted()
         self._require_fit(inputs, fitted)
-        day = _day_steps(fitted.interval_mins)
+        day = day_steps(fitted.interval_mins)
         seen = look_back(inputs, lookback_steps=fitted.lookback_steps, day_steps=day)
         if not len(inputs):
             empty = np.empty((0, fitted.horizon_steps, len(LEVELS)), dtype=np.float32)
@@ -227,17 +154,9 @@ class PatchTSTForecaster(Forecaster):
     def state(self) -> ModelState:
         """Return knobs, what was fixed by the fit, and the weights."""
         fitted, network = self._require_fitted()
-        knobs: dict[str, Any] = {
-            "patchtst": self.knobs.model_dump(mode="json"),
-            "lookback_steps": fitted.lookback_steps,
-            "horizon_steps": fitted.horizon_steps,
-            "interval_mins": fitted.interval_mins,
-            "typical_kwh": fitted.typical_kwh,
-            "known_names": list(fitted.covariates.names),
-        }
-        arrays = {f"network/{name}": value.cpu().numpy().copy() for name, value in network.state_dict().items()}
-        arrays |= {"covariates/mean": fitted.covariates.mean, "covariates/spread": fitted.covariates.spread}
-        return ModelState(knobs, arrays, {})
+        weights = {f"network/{name}": value.cpu().numpy().copy() for name, value in network.state_dict().items()}
+        knobs = {"patchtst": self.knobs.model_dump(mode="json"), **fitted.knobs()}
+        return ModelState(knobs, weights | fitted.arrays(), {})
 
     def restore(self, state: ModelState) -> None:
         """Become what ``state`` says; its knobs take the place of those given.
@@ -246,7 +165,7 @@ class PatchTSTForecaster(Forecaster):
             SchemaError: When the state is another forecaster's.
         """
         try:
-            fitted, knobs = _fitted_of(state), build_section(PatchTSTConfig, **state.knobs["patchtst"])
+            fitted, knobs = fitted_of(state), build_section(PatchTSTConfig, **state.knobs["patchtst"])
             weights = {
                 name.removeprefix("network/"): torch.from_numpy(
                     np.array(value, dtype=np.float32 if value.dtype.kind == "f" else None)
@@ -255,7 +174,7 @@ class PatchTSTForecaster(Forecaster):
                 if name.startswith("network/")
             }
             with torch.device("meta"):  # whatever sizes it claims, nothing is laid out that the file does not hold
-                network = _network_of(knobs, fitted)
+                network = network_of(knobs, fitted)
             network.load_state_dict(weights, assign=True)
         except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
             why = " ".join(str(error).split())[:200]
@@ -274,21 +193,21 @@ class PatchTSTForecaster(Forecaster):
             epoch_examples=epoch_examples,
         )  # fmt: skip
 
-    def _new(self, fitted: _Fitted, rng: np.random.Generator) -> PatchTST:
+    def _new(self, fitted: Fitted, rng: np.random.Generator) -> PatchTST:
         with seeded(rng):
-            return _network_of(self.knobs, fitted).to(self.device)
+            return network_of(self.knobs, fitted).to(self.device)
 
-    def examples(self, windows: Windows, fitted: _Fitted | None = None) -> WindowExamples:
+    def examples(self, windows: Windows, fitted: Fitted | None = None) -> WindowExamples:
         """Return the windows as the network sees them, one example each."""
         fitted = fitted or self._require_fitted()[0]
         context = windows.inputs.context_kwh[:, windows.inputs.context_kwh.shape[1] - fitted.lookback_steps :]
         return self._to_examples(windows.inputs, context, windows.truth_kwh, fitted)
 
-    def training_examples(self, windows: Windows, fitted: _Fitted | None = None) -> ShiftedExamples:
+    def training_examples(self, windows: Windows, fitted: Fitted | None = None) -> ShiftedExamples:
         """Return the training windows and what they hold of earlier origins, some hours apart."""
         fitted = fitted or self._require_fitted()[0]
         inputs, lookback = windows.inputs, fitted.lookback_steps
-        shifts = np.arange(self.knobs.shifts) * _day_steps(fitted.interval_mins) // self.knobs.shifts  # (R,)
+        shifts = np.arange(self.knobs.shifts) * day_steps(fitted.interval_mins) // self.knobs.shifts  # (R,)
         step = np.timedelta64(inputs.interval_mins, "m")
         earlier = [replace(inputs, t0=inputs.t0 - shift * step).by_origin() for shift in shifts]
         past, known = (
@@ -300,19 +219,19 @@ class PatchTSTForecaster(Forecaster):
         return ShiftedExamples(*tensors, lag_steps=inputs.data_lag_steps)
 
     def _to_examples(
-        self, inputs: Inputs, context: NDArray[np.float32], truth: NDArray[np.float32], fitted: _Fitted
+        self, inputs: Inputs, context: NDArray[np.float32], truth: NDArray[np.float32], fitted: Fitted
     ) -> WindowExamples:
         features = inputs.by_origin()
         past = features.past[:, features.past.shape[1] - fitted.lookback_steps :]  # (O, L, F)
         arrays = (context, truth, features.at, *(encode(fitted.covariates, x) for x in (past, features.known)))
         return WindowExamples(*(torch.from_numpy(np.ascontiguousarray(x)).to(self.device) for x in arrays))
 
-    def _require_fitted(self) -> tuple[_Fitted, PatchTST]:
+    def _require_fitted(self) -> tuple[Fitted, PatchTST]:
         if self._fitted is None or self._network is None:
             raise NotFittedError(f"{self.name} was not fitted; call fit first")
         return self._fitted, self._network
 
-    def _require_fit(self, inputs: Inputs, fitted: _Fitted) -> None:
+    def _require_fit(self, inputs: Inputs, fitted: Fitted) -> None:
         if inputs.interval_mins != fitted.interval_mins:
             raise ConfigError(
                 f"{self.name} learned steps of {fitted.interval_mins} minutes and is given {inputs.interval_mins}; "
