@@ -4,17 +4,14 @@ Each step leaves a mark beside the root, so that a killed run started again skip
 bytes. Why so: ``docs/decisions.md``.
 """
 
-import datetime as dt
-import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-import numpy as np
 import polars as pl
 
 from loadproof.errors import EngineError, not_shared
@@ -22,14 +19,13 @@ from loadproof.files import write_atomically, write_parquet
 from loadproof.merging import MergedMonth, MonthJob, merge_by_threads, read_month
 from loadproof.parts import Batch, Map, Part, SampleCount
 from loadproof.schema import REJECTED, Dataset
+from loadproof.staged_rows import by_month, counts, first_conflict, iso, with_contested, worst
 from loadproof.store import COMMITTING, Store
 
 __all__ = ["Built", "Kept", "Stage", "StagedPart", "finish_commit", "open_stage"]
 
 RawLines = Callable[[int, Sequence[int]], Mapping[int, str]]
 """Part number and line numbers to the lines' text, for rows set aside after their batch was read."""
-
-_DAY_US: Final = 86_400_000_000
 
 TrackMonths = Callable[[Iterable[MergedMonth], int], Iterable[MergedMonth]]
 
@@ -125,8 +121,8 @@ class Stage:
                 raise AssertionError(f"rows went missing in batch {number} of {part.name}")
             name = f"{part.number:05d}-{number:05d}.arrow"
             from_here = pl.lit(part.number, dtype=pl.UInt32).alias("part")
-            readings = _with_contested(batch).with_columns(from_here, pl.col("energy_kwh").cast(pl.Float32))
-            for month, rows in _by_month(readings):
+            readings = with_contested(batch).with_columns(from_here, pl.col("energy_kwh").cast(pl.Float32))
+            for month, rows in by_month(readings):
                 months.add(month)
                 self._write(rows, self.folder / "months" / month / name)
             if batch.rejected.height:
@@ -177,14 +173,14 @@ class Stage:
             months={month.month: month.rows for month in sorted(merged, key=lambda month: month.month) if month.rows},
             untouched=kept.months,
             entities=len(set[str]().union(*(month.entities for month in merged))),
-            first_ts_utc=_iso(min((month.first_ts_utc for month in merged if month.first_ts_utc), default=None)),
-            last_ts_utc=_iso(max((month.last_ts_utc for month in merged if month.last_ts_utc), default=None)),
-            rejected_by_reason=_counts(rejected, "reason"),
-            rejected_by_source=_counts(rejected, "file"),
+            first_ts_utc=iso(min((month.first_ts_utc for month in merged if month.first_ts_utc), default=None)),
+            last_ts_utc=iso(max((month.last_ts_utc for month in merged if month.last_ts_utc), default=None)),
+            rejected_by_reason=counts(rejected, "reason"),
+            rejected_by_source=counts(rejected, "file"),
             # A bin that too few samples cover is missing data, and nobody's mistake.
-            faulty_by_source=_counts(rejected.filter(pl.col("reason") != "low_coverage"), "file"),
-            conflict=_first_conflict(rejected),
-            worst=_worst(rejected.filter(pl.col("reason") != "low_coverage")),
+            faulty_by_source=counts(rejected.filter(pl.col("reason") != "low_coverage"), "file"),
+            conflict=first_conflict(rejected),
+            worst=worst(rejected.filter(pl.col("reason") != "low_coverage")),
         )
         write_atomically(mark, lambda beside: beside.write_text(json.dumps(asdict(built))))
         return built
@@ -294,49 +290,3 @@ def _remove(folder: Path) -> None:
 
 def _read_built(facts: Mapping[str, Any]) -> Built:
     return Built(**{**facts, "untouched": tuple(facts["untouched"])})
-
-
-def _with_contested(batch: Batch) -> pl.DataFrame:
-    """Return the readings and, without a value, each half hour contested in this batch, so that later ones join it."""
-    contested = batch.rejected.filter(pl.col("reason") == "conflict")
-    if contested.is_empty():
-        return batch.readings
-    return pl.concat([batch.readings, contested.select("line", "entity_id", "ts_utc")], how="diagonal_relaxed")
-
-
-def _by_month(readings: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Yield each month with its rows, in their order."""
-    if readings.is_empty():
-        return
-    days = readings["ts_utc"].to_physical().to_numpy() // _DAY_US
-    first = days.min()
-    months = np.arange(first, days.max() + 1).astype("M8[D]").astype("M8[M]")
-    # A stable sort of small integers is a count and a pass; a group-by hashes each row.
-    of_row = months.astype(np.int16)[days - first]
-    order = np.argsort(of_row, kind="stable")
-    ordered = of_row[order]
-    starts = [0, *(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1).tolist(), len(ordered)]
-    rows = readings[order]
-    for start, end in itertools.pairwise(starts):
-        yield str(ordered[start].astype("M8[M]")), rows[start:end]
-
-
-def _counts(frame: pl.DataFrame, column: str) -> dict[str, int]:
-    return dict(sorted(frame[column].value_counts().rows()))
-
-
-def _first_conflict(rejected: pl.DataFrame) -> str | None:
-    rows = rejected.filter(pl.col("reason") == "conflict").head(2).rows(named=True)
-    return " against ".join(f"{row['file']}, line {row['line']}: {row['raw'][:200]!r}" for row in rows) or None
-
-
-def _worst(faulty: pl.DataFrame) -> str | None:
-    worst = faulty["file"].mode(maintain_order=True).head(1)
-    rows = faulty.filter(pl.col("file").is_in(worst.implode()))
-    for row in rows.head(1).rows(named=True):
-        return f"{row['file']} ({rows.height}, first line {row['line']}, {row['reason']}: {row['raw'][:200]!r})"
-    return None
-
-
-def _iso(ts: dt.datetime | None) -> str | None:
-    return None if ts is None else ts.strftime("%Y-%m-%dT%H:%M:%SZ")
