@@ -12,7 +12,7 @@ import requests
 
 from loadproof.errors import ConfigError
 from loadproof.runner.provenance import code_tags, dvc_tags
-from loadproof.tracking import NO_TRACKER, MLflowTracker
+from loadproof.tracking import MLflowTracker
 
 # mlflow's imports and its SQL store warn of their own dependencies.
 pytestmark = [pytest.mark.filterwarnings("ignore")]
@@ -260,12 +260,3 @@ def test_inputs_are_named_by_dvcs_hash_of_what_an_earlier_stage_wrote(tmp_path):
     assert dvc_tags("train", tmp_path) == {"dvc.run/table": "12ab.dir"}
     (tmp_path / "dvc.lock").write_text("{")
     assert dvc_tags("train", tmp_path) == {}
-
-
-def test_nothing_is_recorded_by_default(tmp_path):
-    with NO_TRACKER.run("train", params={}, tags={}) as run:
-        run.metrics({"a": 1.0})
-        run.curve([{"a": 1.0}])
-        run.artifact(tmp_path)
-        run.tags({})
-    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""A record of every training and evaluation. The only module that imports mlflow.
+"""A record of every training and evaluation by MLflow. The only module that imports it.
 
 A run is written to a SQLite store here first, and copied to the server, if one is named, when it has ended: a server
 that is dead, or dies, costs no run. What could not be sent then is sent by :meth:`MLflowTracker.sync`.
@@ -9,14 +9,15 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from loadproof.errors import ConfigError
+from loadproof.tracker import Run
 
-__all__ = ["NO_TRACKER", "MLflowTracker", "NoTracker", "Run", "Synced", "Tracker"]
+__all__ = ["MLflowTracker", "Synced"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,55 +34,6 @@ _PARAMS_PER_CALL: Final = 100
 _METRICS_PER_CALL: Final = 1000
 _PROBE_S: Final = 3
 _ENDED: Final = ("FINISHED", "FAILED", "KILLED")
-
-
-class Run(Protocol):
-    """One training or evaluation as it is recorded."""
-
-    def metrics(self, values: Mapping[str, float], *, step: int = 0) -> None:
-        """Record figures of one step."""
-
-    def curve(self, records: Sequence[Mapping[str, float]], *, prefix: str = "") -> None:
-        """Record figures of steps 1, 2, ... in few calls."""
-
-    def artifact(self, path: Path) -> None:
-        """Keep a file or a folder; what is not there is passed over."""
-
-    def tags(self, values: Mapping[str, str]) -> None:
-        """Say more of the run."""
-
-
-class Tracker(Protocol):
-    """Opens runs."""
-
-    def run(self, name: str, *, params: Mapping[str, Any], tags: Mapping[str, str]) -> AbstractContextManager[Run]:
-        """Open a run; it ends FINISHED, or FAILED where what it holds raised."""
-        ...
-
-
-class NoTracker:
-    """Records nothing: the default, and what tests use."""
-
-    @contextmanager
-    def run(self, name: str, *, params: Mapping[str, Any], tags: Mapping[str, str]) -> Iterator[Run]:
-        """Open nothing."""
-        del name, params, tags
-        yield self
-
-    def metrics(self, values: Mapping[str, float], *, step: int = 0) -> None:
-        """Record nothing."""
-
-    def curve(self, records: Sequence[Mapping[str, float]], *, prefix: str = "") -> None:
-        """Record nothing."""
-
-    def artifact(self, path: Path) -> None:
-        """Keep nothing."""
-
-    def tags(self, values: Mapping[str, str]) -> None:
-        """Say nothing."""
-
-
-NO_TRACKER: Final = NoTracker()
 
 
 class Synced(NamedTuple):

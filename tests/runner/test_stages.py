@@ -19,7 +19,7 @@ from loadproof.runner.forecasters import FORECASTERS
 from loadproof.runner.stages import CUSTOM, PLAYED, run_stage
 from loadproof.runner.track import no_track
 from loadproof.store import Store
-from loadproof.tracking import NoTracker
+from loadproof.tracker import NoTracker
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 

@@ -35,7 +35,7 @@ from loadproof.parts import Map
 from loadproof.runner.forecasters import AT_ONCE, FORECASTERS
 from loadproof.schema import FIRST_TS_UTC, LAST_TS_UTC, Dataset
 from loadproof.store import Store
-from loadproof.tracking import NO_TRACKER
+from loadproof.tracker import NO_TRACKER
 
 __all__ = ["as_moment", "backtest_command", "forecast_command", "open_store", "take_knobs", "train_command"]
 

@@ -14,7 +14,8 @@ from loadproof.config import ExperimentConfig
 from loadproof.errors import ConfigError, SourceError
 from loadproof.parts import Map
 from loadproof.schema import Dataset
-from loadproof.tracking import NO_TRACKER, MLflowTracker, Tracker
+from loadproof.tracker import NO_TRACKER, Tracker
+from loadproof.tracking import MLflowTracker
 
 __all__ = [
     "CACHE_ROOT",

@@ -22,7 +22,7 @@ from loadproof.runner.score import Scored, Watcher, judge_days, score_block, wat
 from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset
 from loadproof.store import Store
-from loadproof.tracking import NO_TRACKER, Tracker
+from loadproof.tracker import NO_TRACKER, Tracker
 
 __all__ = ["Detection", "detect", "detect_day"]
 

@@ -13,7 +13,7 @@ from loadproof.runner.report import report
 from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset
 from loadproof.store import Store
-from loadproof.tracking import NO_TRACKER, Tracker
+from loadproof.tracker import NO_TRACKER, Tracker
 
 __all__ = ["evaluate_runs"]
 

@@ -29,7 +29,7 @@ from loadproof.runner.train import fit_or_read
 from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
-from loadproof.tracking import NO_TRACKER, Tracker
+from loadproof.tracker import NO_TRACKER, Tracker
 
 __all__ = ["ForecastReport", "evaluate", "forecast"]
 

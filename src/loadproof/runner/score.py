@@ -23,7 +23,7 @@ from loadproof.runner.ground import Ground, clean_history, of_dataset
 from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset
 from loadproof.store import Store
-from loadproof.tracking import NO_TRACKER, Run, Tracker
+from loadproof.tracker import NO_TRACKER, Run, Tracker
 
 __all__ = ["Scored", "Watcher", "judge_days", "score", "score_block", "watcher"]
 

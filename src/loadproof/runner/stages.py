@@ -23,7 +23,7 @@ from loadproof.runner.ssen import Remote, ingest_ssen
 from loadproof.runner.track import Track, no_track
 from loadproof.runner.weather import ingest_weather
 from loadproof.store import Store
-from loadproof.tracking import NO_TRACKER, Tracker
+from loadproof.tracker import NO_TRACKER, Tracker
 
 __all__ = ["ALONE", "STAGES", "StageName", "run_stage"]
 

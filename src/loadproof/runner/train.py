@@ -22,7 +22,7 @@ from loadproof.runner.forecasters import AT_ONCE, builder_of
 from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
 from loadproof.store import Store
-from loadproof.tracking import NO_TRACKER, Run, Tracker
+from loadproof.tracker import NO_TRACKER, Run, Tracker
 
 __all__ = ["Fitted", "TrainReport", "facts_of", "fit_or_read", "restored", "train"]
 
