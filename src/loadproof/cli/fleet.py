@@ -85,10 +85,10 @@ def fleet_command(
     knobs, moment = take_knobs(config, seed, data_lag_steps=data_lag), as_moment(at)
     store = open_store(dataset, processed_root or knobs.data.processed_root, use_samples)
     broken = _bring(store, dataset, ingest, input_root, knobs) if ingest else []
-    there = sorted(path.name for path in (models_root / "detectors").glob("[!.]*") if path.is_dir())
     usual = usual_rating(rating, assets) if dataset == "ssen" else rating
     asked = FleetAsked(
-        tuple(dict.fromkeys(model or ["ridge"])), tuple(dict.fromkeys(there if detector is None else detector)),
+        tuple(dict.fromkeys(model or ["ridge"])),
+        tuple(dict.fromkeys(_fitted_detectors(models_root) if detector is None else detector)),
         horizon, assets, usual, group_size,
     )  # fmt: skip
     with open_engine(engine, workers) as map_:
@@ -96,13 +96,13 @@ def fleet_command(
             store, dataset, moment, output_dir, config=knobs, asked=asked, models_root=models_root,
             device=choose_device(device), track=bar, map_=map_,
         )  # fmt: skip
-    _show(done, DATASETS[dataset].entities, time.perf_counter() - began)
-    for row in done.summary["bad_ratings"]:
-        console.print(f"{assets}: {row}", soft_wrap=True)
-    for sentence in [*broken, *done.failed]:
-        print_error(sentence)
-    if broken or done.failed:
-        raise typer.Exit(1)
+    _show(done, DATASETS[dataset].entities, assets, time.perf_counter() - began)
+    _show_failed([*broken, *done.failed])
+
+
+def _fitted_detectors(models_root: Path) -> list[str]:
+    """Return the names of those that lie with the models."""
+    return sorted(path.name for path in (models_root / "detectors").glob("[!.]*") if path.is_dir())
 
 
 def _bring(store: Store, dataset: Dataset, source: SSENSource, input_root: Path, knobs: ExperimentConfig) -> list[str]:
@@ -120,8 +120,8 @@ def _of(counts: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.items()) or "none"
 
 
-def _show(done: "FleetReport", entities: str, seconds: float) -> None:
-    """Print what a morning's run found, and how long it took."""
+def _show(done: "FleetReport", entities: str, assets: Path | None, seconds: float) -> None:
+    """Print what a morning's run found, how long it took, and which rows of ``assets`` give no rating."""
     said = done.summary
     table = Table(show_header=False, title=f"fleet, from {said['t0_utc']}", title_justify="left", box=SIMPLE)
     rows = [(entities, f"{said['entities']:,} in {said['groups']:,} groups")]
@@ -139,3 +139,13 @@ def _show(done: "FleetReport", entities: str, seconds: float) -> None:
         table.add_row(*row)
     console.print(table)
     console.print(f"tables: {done.folder}", soft_wrap=True)
+    for row in said["bad_ratings"]:
+        console.print(f"{assets}: {row}", soft_wrap=True)
+
+
+def _show_failed(sentences: list[str]) -> None:
+    """Print what failed, and exit with 1 if anything."""
+    for sentence in sentences:
+        print_error(sentence)
+    if sentences:
+        raise typer.Exit(1)
