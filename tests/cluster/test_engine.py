@@ -50,25 +50,30 @@ def test_a_task_that_raises_once_is_tried_again(map_, tmp_path):
     assert list(map_(partial(tasks.raise_once, str(tmp_path)), range(3))) == [0, 1, 2]
 
 
-def test_a_task_that_kills_its_worker_is_named_after_4_of_them_and_the_others_are_done(map_):
+def test_a_task_that_kills_its_worker_is_named_after_2_of_it_alone_and_the_others_are_done(map_):
     done = []
-    with pytest.raises(EngineError, match=r"^3: 4 workers died of it, the last at tls://127.* \(all others are done\)"):
-        for result in map_(tasks.kill_itself, range(6)):
+    with pytest.raises(
+        EngineError, match=r"^3: 2 workers died of it alone, the last at tls://127.* \(all others are done\)"
+    ):
+        for result in map_(partial(tasks.kill_itself, (3,)), range(6)):
             done.append(result)
     assert done == [0, 1, 2, 4, 5]
 
 
-def test_tasks_that_wait_in_the_queue_of_a_worker_that_dies_twice_are_done_and_not_blamed(caplog):
+def test_tasks_in_the_queue_of_a_worker_that_two_others_kill_are_done_and_not_blamed(caplog):
+    """The second killer is given out while those are tried again that the first was ahead of."""
     done = []
     with (
         engine("dask", workers=1) as alone,
-        pytest.raises(EngineError, match=r"^3: 4 workers died of it, the last at tls://127.* \(all others are done\)"),
+        pytest.raises(
+            EngineError, match=r"^3: 2 workers died .*; 67: 2 workers died .* \(2 such, all others are done\)"
+        ),
     ):
-        for result in alone(tasks.kill_itself, range(6)):
+        for result in alone(partial(tasks.kill_itself, (3, 67)), range(70)):
             done.append(result)
-    assert done == [0, 1, 2, 4, 5]
+    assert done == [number for number in range(70) if number not in (3, 67)]
     blamed = [record.args for record in caplog.records if record.msg.endswith("it is tried again")]
-    assert ("3", 2) in blamed  # and mostly whoever stood behind it
+    assert {("3", 2), ("67", 2)} <= set(blamed)  # and mostly whoever stood behind them
 
 
 def test_results_are_few_on_their_way_however_many_items_there_are(map_):

@@ -154,7 +154,9 @@ def test_a_scheduler_lost_in_the_middle_is_said_and_the_same_command_goes_on(clu
 
 def test_a_worker_out_of_memory_is_said_and_not_tried_for_ever(map_):
     done = []
-    with pytest.raises(EngineError, match=r"^2: took more memory than a worker has, 4 times, the last at \d.\d GB"):
+    with pytest.raises(
+        EngineError, match=r"^2: alone on a worker took more memory than that has, 2 times, the last at \d.\d GB"
+    ):
         for result in map_(tasks.eat, range(4)):
             done.append(result)
     assert done == [0, 1, 3]

@@ -25,7 +25,8 @@ RETRIES: Final = 2
 """A task that raises is tried so many times more: a shared folder has its moments."""
 
 ALLOWED_FAILURES: Final = 1
-"""So many workers may die of a task before it is blamed, twice; a scheduler started elsewhere has its own number."""
+"""So many workers may die of a task before it is blamed, and again when it runs alone; a scheduler started elsewhere
+has its own number."""
 
 PATIENCE_S: Final = 60
 """A cluster without a worker is waited for so long, and so is a scheduler that is being restarted."""
@@ -138,9 +139,9 @@ def _map(connect: Callable[[], Client], function: Callable[[Any], Any], items: I
             submit = partial(client.submit, _do, held, _Item(item), pure=False, retries=RETRIES)
             pending.append(_Task(str(item), submit(key=key), partial(submit, key=f"{title}-again-{number}")))
             if len(pending) >= max(_LEAST_ON_THEIR_WAY, _A_THREAD * threads):
-                yield from _settled(client, pending.popleft(), failed)
+                yield from _settled(client, pending.popleft(), pending, failed)
         while pending:
-            yield from _settled(client, pending.popleft(), failed)
+            yield from _settled(client, pending.popleft(), pending, failed)
     if failed:
         done = "all others are done" if len(failed) == 1 else f"{len(failed)} such, all others are done"
         raise EngineError(f"{'; '.join(failed[:5])} ({done}); mend what is said there and {_AGAIN}")
@@ -176,25 +177,26 @@ def _no_worker(client: Client) -> str:
     return f"{client.scheduler.address}: has had no worker for {PATIENCE_S} s; start one ('dask worker') and {_AGAIN}"
 
 
-def _settled(client: Client, task: _Task, failed: list[str]) -> Iterator[Any]:
+def _settled(client: Client, task: _Task, others: Iterable[_Task], failed: list[str]) -> Iterator[Any]:
     """Wait for a task and yield its result, or note why it failed.
 
-    Dask blames a worker's death on all tasks that it had been given, those in its queue too. So a task blamed for too
-    many is given out a second time, when the one that did it has failed or is on trial itself.
+    Dask blames a worker's death on all tasks that it had been given, those in its queue too. So one that is blamed is
+    given out a second time, when no other runs.
 
     Raises:
         EngineError: If the scheduler is lost, or all workers are.
     """
-    future, error, died = task.future, _wait(client, task.future), 0
+    future, error = task.future, _wait(client, task.future)
     if isinstance(error, KilledWorker):
-        died = error.allowed_failures + 1
-        logger.warning("%s: %d workers died with it; it is tried again", task.name, died)
+        logger.warning("%s: %d workers died with it; it is tried again", task.name, error.allowed_failures + 1)
+        for other in others:
+            _wait(client, other.future)
         future = task.again()
         error = _wait(client, future)
     if future.status == "finished":
         yield future.result()
     elif isinstance(error, KilledWorker):
-        failed.append(f"{task.name}: {_killed(client, error, died + error.allowed_failures + 1)}")
+        failed.append(f"{task.name}: {_killed(client, error)}")
     elif error is not None:
         logger.error("%s: failed", task.name, exc_info=error)
         failed.append(f"{task.name}: {type(error).__name__}: {error}")
@@ -210,9 +212,11 @@ def _wait(client: Client, future: Future) -> BaseException | None:
             error: BaseException | None = future.exception(timeout=_LOOK_S)
             return error
         except TimeoutError:
+            if client.nthreads():
+                alone_s = 0
+                continue
             came = _newest_worker(client)  # one that came and died between two looks was there too
-            alone_s = 0 if client.nthreads() or came != newest else alone_s + _LOOK_S
-            newest = came
+            alone_s, newest = (0 if came != newest else alone_s + _LOOK_S), came
     raise EngineError(_no_worker(client))
 
 
@@ -224,9 +228,11 @@ def _newest_worker(client: Client) -> str | None:
     return None
 
 
-def _killed(client: Client, error: KilledWorker, count: int) -> str:
-    """Say how so many workers died of a task: the scheduler is told when one is ended for its memory."""
+def _killed(client: Client, error: KilledWorker) -> str:
+    """Say how workers died of a task that ran alone: the scheduler is told when one is ended for its memory."""
+    count = error.allowed_failures + 1
     ended = {event["worker"]: event["rss"] for _, event in client.get_events("worker-restart-memory") or ()}
     if rss := ended.get(error.last_worker.address):
-        return f"took more memory than a worker has, {count} times, the last at {rss / 1e9:.1f} GB; give workers more"
-    return f"{count} workers died of it, the last at {error.last_worker.address}; see that one's log"
+        said = f"alone on a worker took more memory than that has, {count} times, the last at {rss / 1e9:.1f} GB"
+        return f"{said}; give workers more"
+    return f"{count} workers died of it alone, the last at {error.last_worker.address}; see that one's log"
