@@ -12,6 +12,7 @@ from typing import Any
 
 from loadproof.records import find_records, read_facts
 from loadproof.runner.anomaly_board import anomaly_board_of
+from loadproof.selfplay.arms import PLAYED
 
 RESULTS = Path(__file__).with_name("results")
 RECORDS = RESULTS / "records" / "anomaly_selfplay"
@@ -31,7 +32,8 @@ Made by `python docs/make_anomaly_selfplay.py` from the {records} records in `do
 which `loadproof benchmark anomaly --self-play` made (the script's first lines hold the commands).
 
 `verdict` asks two things of the day that came: how far each reading lies outside the solver's calibrated band, and
-how far the day breaks the verifier's table of constraints. The solver is the pilot's small network after its game; it
+how far the day breaks the verifier's table of constraints. The solver is the pilot's small network after its game, the
+one with mended rewards that `loadproof train --model selfplay` plays (`{loop}` in [the study](../selfplay.md)); it
 learned from real days and scenarios of one half of the homes and never met a fault. Halves, homes, places of the
 events, dates and metrics are those of [the board](anomaly.md); only this trial is of its own, so that one may be run
 without the other. `residual` is the same question put to a ridge's band; `physical` are the limits alone. In
@@ -99,7 +101,8 @@ def page(records: Path) -> str:
         for who in ORDER
     ]
     return PAGE_TEXT.format(
-        records=len(find_records(records)), draws=DRAWS, version=facts["loadproof_version"], seed=facts["seed"],
+        records=len(find_records(records)), draws=DRAWS, loop=PLAYED, version=facts["loadproof_version"],
+        seed=facts["seed"],
         digest=facts["data_sha256"][:12], faults=of_all("faults"), changes=of_all("changes"),
         kinds=table(["detector", *(kind.replace("_", " ") for kind in kinds)], by_kind),
         rates=table(["detector", *(f"{rate:g} per home and week" for rate in rates)], achieved),

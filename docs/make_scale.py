@@ -187,8 +187,8 @@ def national(records: list[Record]) -> str:
     about = _wrapped(
         f"{OPERATORS} operators of {FEEDERS // OPERATORS:,} feeders and {ROWS_A_YEAR / 1e9:g} billion rows a year "
         "each, every morning. Processor time grows from here as it does between the two largest points measured with "
-        f"one process{alone}. An operator has {FEEDERS / OPERATORS / largest:,.0f} times the feeders of the largest "
-        "fleet so measured, so take the sums for an order of magnitude."
+        f"one process{alone}. An operator has {FEEDERS // OPERATORS:,} feeders, the largest fleet so measured "
+        f"{largest:,}; take the sums for an order of magnitude all the same."
     )
     return f"""## A national run
 

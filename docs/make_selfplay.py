@@ -2,6 +2,8 @@
 
     loadproof study selfplay --stage confirmation --budget small --records docs/results/records/selfplay ...
     loadproof study selfplay --stage screen --budget small --records docs/results/records/selfplay ...
+    loadproof study selfplay --stage further --budget small --records docs/results/records/selfplay ...
+    loadproof study selfplay --stage plain --budget small --records docs/results/records/selfplay ...
     loadproof study selfplay --stage pilot --budget pilot --records docs/results/records/selfplay ...
     loadproof study selfplay-elsewhere --judged-on ukdale --records docs/results/records/selfplay ...
     python docs/make_selfplay.py [selfplay|selfplay_pilot]
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from selfplay_figures import BY_QUARTER, CONFIRMED, DRAWS, RESULTS, pilot_figures, study_figures
+from selfplay_further import events_parts, further_figures, further_parts, plain_parts
 from selfplay_tables import ORDER, RATIO, SAID, against, cell, controls, details, percent, table
 
 from loadproof.selfplay.board import BASES, ENDPOINTS
@@ -121,7 +124,7 @@ def state(found: dict[str, Any]) -> str:
     return f"{found['played']} of {found['planned']} jobs played, {seeds}, {found['hours']:.1f} hours of the clock"
 
 
-def confirmation_parts(found: dict[str, Any]) -> list[str]:
+def confirmation_parts(found: dict[str, Any], events: dict[str, Any]) -> list[str]:
     """Return the confirmation's part of the page."""
     parts = ["## Confirmation\n", f"{state(found)}.\n"]
     if "pairs" not in found:
@@ -146,6 +149,7 @@ def confirmation_parts(found: dict[str, Any]) -> list[str]:
         *claims(found),
         "### Each quarter alone\n",
         table(["quarter", "on", *heads], quarters) + "\n",
+        *events_parts(events),
         *details(found, "###"),
     ]
 
@@ -184,8 +188,8 @@ def meaning(found: dict[str, Any]) -> list[str]:
             "finding about cars: the rule's idea of how far a kind's regrets spread starts much too wide, and comes "
             "down only where a kind is often proposed. So rewards are hardly standardised, and the kind whose regrets "
             "are widest gathers proposals whether anything moves or not, as it does of pure noise "
-            "(`tests/selfplay/test_proposer.py`). **The loop that was judged is this one; a loop whose rewards are "
-            "standardised from the start was not played.**"
+            "(`tests/selfplay/test_proposer.py`). **The loop that was judged is this one; loops whose rewards are "
+            "standardised from the start stand below, in the second further round.**"
         )
         parts.append(
             "In the confirmation's last third of episodes the full loop gave "
@@ -242,9 +246,13 @@ def page(found: dict[str, Any]) -> str:
         "## What was found\n",
         f"{said}\n",
         f"Confirmation: {state(confirmation)}. Screen: {state(screen)}.\n",
-        *confirmation_parts(confirmation),
+        *confirmation_parts(confirmation, found["events"]),
         *screen_parts(screen),
         *meaning(found),
+        *further_parts(found["further"], state(found["further"])),
+        *plain_parts(
+            found["plain"], state(found["plain"]), exams_said(found["plain"]) if "exams" in found["plain"] else ""
+        ),
         *elsewhere_parts(found["ukdale"]),
     ]
     if PICTURE.exists():
@@ -259,7 +267,12 @@ def page(found: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
-MADE = {"selfplay_pilot": (pilot_figures, pilot_page), "selfplay": (study_figures, page)}
+def all_figures() -> dict[str, Any]:
+    """Return the study's figures and those of what came after."""
+    return study_figures() | further_figures()
+
+
+MADE = {"selfplay_pilot": (pilot_figures, pilot_page), "selfplay": (all_figures, page)}
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from loadproof.selfplay.board import (
     pair_figures,
 )
 from loadproof.selfplay.inference import coverage
-from loadproof.selfplay.plan import STAGES, jobs
+from loadproof.selfplay.plan import STAGES, Job, Stage, jobs
 
 RESULTS = Path(__file__).with_name("results")
 RECORDS = RESULTS / "records" / "selfplay"
@@ -56,19 +56,24 @@ def every_pair(arms: Sequence[str]) -> list[str]:
     return [f"{arm}:{base}" for base in BASES for arm in ORDER if arm in arms and arm != base]
 
 
-def stage_figures(name: str, records: Sequence[Told], pairs: Sequence[str]) -> dict[str, Any]:
-    """Return the figures of a stage, over the seeds of which every job was played."""
-    stage = STAGES[name]
-    planned = {(job.fold, job.half, job.seed) for job in jobs(**stage._asdict())}
-    mine = [one for one in records if tuple(one[0][at] for at in ("fold", "half", "seed")) in planned]
-    whole = complete_seeds(mine, stage)
-    found: dict[str, Any] = {
-        "planned": len(list(jobs(**stage._asdict()))),
+def counted(stage: Stage, records: Sequence[Told], whole: Sequence[Told]) -> dict[str, Any]:
+    """Return how much of a stage was played, and the seeds of which it is whole."""
+    planned = set(jobs(**stage._asdict()))
+    mine = [said for said, _ in records if Job(*(said[at] for at in Job._fields)) in planned]
+    return {
+        "planned": len(planned),
         "played": len(mine),
         "planned_seeds": stage.seeds,
         "seeds": sorted({said["seed"] for said, _ in whole}),
-        "hours": round(sum(said["seconds"] for said, _ in mine) / 3600, 2),
+        "hours": round(sum(said["seconds"] for said in mine) / 3600, 2),
     }
+
+
+def stage_figures(name: str, records: Sequence[Told], pairs: Sequence[str]) -> dict[str, Any]:
+    """Return the figures of a stage, over the seeds of which every job was played."""
+    stage = STAGES[name]
+    whole = complete_seeds(records, stage)
+    found = counted(stage, records, whole)
     if not whole:
         return found
     found |= figures(whole, pairs, draws=DRAWS["small"])

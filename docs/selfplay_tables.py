@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from loadproof.selfplay.arms import FURTHER
 from loadproof.selfplay.board import ENDPOINTS, seeds_needed
 
 SAID = {
@@ -28,7 +29,7 @@ SAID = {
     "sums": "sums of 30 homes, all real windows",
 }
 ORDER = ("real", "real_more", "augmented", "uniform", "grounded", "highest_loss", "full", "full_no_gate",
-         "full_no_replay", "full_frozen", "full_shuffled")  # fmt: skip
+         "full_no_replay", "full_frozen", "full_shuffled", *FURTHER)  # fmt: skip
 
 
 def percent(value: float | None, *, sign: bool = True) -> str:
@@ -172,14 +173,16 @@ RATIO = (
 )
 
 
-def details(found: dict[str, Any], level: str = "##") -> list[str]:
+def details(found: dict[str, Any], level: str = "##", *, seeds: bool = True) -> list[str]:
     """Return what each seed, each arm and each kind came to."""
-    return [
+    first = [
         f"{level} Seed by seed\n",
         "The primary endpoint in each seed, its trimmed mean, and the seeds at which half its interval would be 2 "
         "points wide, were seeds the only chance.\n",
         "Few seeds make an interval that draws them too narrow; Student's t over their own means alone is not.\n",
         table(["pair", "by seed, %", "trimmed, %", "95 % by Student's t", "seeds needed"], seed_rows(found)) + "\n",
+    ]
+    return (first if seeds else []) + [
         f"{level} The arms\n",
         "Seconds are of the clock, on a machine that did other things as well; an arm that comes first in a seed also "
         "pays for the warm network or the references that the others share.\n",

@@ -163,9 +163,12 @@ class MorningFolder:
             return None
 
     def keep_days(self, watch: str, whose: str, table: str, number: int) -> None:
-        """Keep a group's table of scored days for the mornings to come."""
+        """Keep a group's table of scored days for the mornings to come; without it they are scored again."""
         path = self._days(watch, whose)
-        write_together({path: partial(_show, self.part(table, number))})
+        try:
+            write_together({path: partial(_show, self.part(table, number))}, alone=False)
+        except OSError as error:
+            logger.warning("%s: is not kept (%s); its days are scored again another morning", path, error)
 
     def forget_days(self, watch: str, but: Iterable[str]) -> None:
         """Remove the days that were kept of groups that are no more, all but these, and by the detector as it was.
@@ -177,10 +180,10 @@ class MorningFolder:
         known, ours = set(but), self._days(watch, "any").parent
         for path in ours.glob("*.parquet"):
             if path.stem not in known:
-                path.unlink()
-        for other in ours.parent.iterdir() if ours.parent.is_dir() else ():
+                path.unlink(missing_ok=True)
+        for other in ours.parent.glob(f"{watch.rpartition('-')[0]}-*/"):
             if other != ours and other.name.rpartition("-")[0] == watch.rpartition("-")[0]:
-                shutil.rmtree(other)
+                shutil.rmtree(other, ignore_errors=True)  # another morning may be at it
 
     def _days(self, watch: str, whose: str) -> Path:
         return self.root.parent / ".fleet-days" / watch / f"{whose}.parquet"

@@ -113,7 +113,7 @@ def test_a_study_plays_one_seed_after_the_other_and_plain_arms_once():
     ]  # fmt: skip
 
 
-def test_the_confirmation_meets_no_quarter_half_or_seed_of_another_stage():
+def test_the_confirmation_meets_no_half_or_seed_of_another_stage_and_no_quarter_but_the_plain_splits():
     ours = STAGES["confirmation"]
     planned = {name: list(jobs(**stage._asdict())) for name, stage in STAGES.items()}
     for other in ("pilot", "screen", "further", "plain"):

@@ -31,6 +31,7 @@ from loadproof.runner.detectors import detector_of
 from loadproof.runner.track import Track, no_track
 from loadproof.schema import Dataset
 from loadproof.seeds import rng_for
+from loadproof.selfplay.arms import PLAYED
 from loadproof.store import Store
 
 __all__ = ["BOARD", "SELF_PLAY", "AnomalyBoardReport", "BenchOf", "anomaly_board", "anomaly_board_of"]
@@ -44,10 +45,11 @@ _AGREE: Final = ("dataset", "mode", "data_sha256", "seed", "knobs_sha256")
 
 
 class BenchOf(NamedTuple):
-    """Who is put on trial, and the sections of the config that decide what they become."""
+    """Who is put on trial, and the sections of the config and the loop of self-play that decide what they become."""
 
     singles: Singles
     sections: tuple[str, ...]
+    loop: str | None = None
 
 
 def _of_self_play(config: ExperimentConfig, *, fuse_a: float | None = SERVICE_FUSE_A) -> dict[str, Detector]:
@@ -60,7 +62,7 @@ def _of_self_play(config: ExperimentConfig, *, fuse_a: float | None = SERVICE_FU
 
 
 BOARD: Final = BenchOf(single_detectors, ("anomaly_board", "autoencoder", "ridge"))
-SELF_PLAY: Final = BenchOf(_of_self_play, ("anomaly_board", "ridge", "selfplay", "patchtst"))
+SELF_PLAY: Final = BenchOf(_of_self_play, ("anomaly_board", "ridge", "selfplay", "patchtst"), PLAYED)
 """A trial of its own: what it learns from is the board's, and so are the events; it knows no hourly buildings."""
 
 
@@ -89,10 +91,11 @@ def _digest(values: object) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _knobs(config: ExperimentConfig, sections: tuple[str, ...]) -> dict[str, Any]:
+def _knobs(config: ExperimentConfig, bench: BenchOf) -> dict[str, Any]:
     knobs = config.model_dump(mode="json")
     history = {name: knobs["anomaly"][name] for name in ("clean_days", "rule_days", "refresh_days")}
-    return {"history": history, **{name: knobs[name] for name in sections}}
+    loop = {"loop": bench.loop} if bench.loop else {}
+    return {"history": history, **{name: knobs[name] for name in bench.sections}, **loop}
 
 
 def _stands(path: Path, identity: dict[str, Any]) -> bool:
@@ -169,7 +172,7 @@ def anomaly_board(
     if unknown := sorted(set(kinds) - {*_EVENTS, _CLEAN, _LEAD}):
         raise ConfigError(f"no event is called {unknown[0]!r}; there are: {', '.join([*_EVENTS, _CLEAN, _LEAD])}")
     identity = {"dataset": dataset, **data_facts(store, dataset), "seed": config.seed}
-    identity["knobs_sha256"] = _digest(_knobs(config, bench.sections))
+    identity["knobs_sha256"] = _digest(_knobs(config, bench))
     wanted = [kind for kind in (_CLEAN, *_EVENTS) if not kinds or kind in kinds]
     jobs = [_Job(half, kind) for half in HALVES for kind in wanted]
     readings = read_lead(lead) if lead is not None and (not kinds or _LEAD in kinds) else None
@@ -177,7 +180,7 @@ def anomaly_board(
         jobs += [_Job(_LEAD, name) for name in buildings_of(readings.frame).panel.entities.tolist()]
     todo = [job for job in jobs if not _stands(job.path(records_root), _identity(identity, job, readings))]
     if todo:
-        store.write_json(records_root / "knobs.json", _knobs(config, bench.sections))
+        store.write_json(records_root / "knobs.json", _knobs(config, bench))
     for job, frame in track(_made(store, dataset, todo, readings, config, bench.singles), "judging", len(todo)):
         facts = _identity(identity, job, readings) | {"loadproof_version": __version__}
         write_records({job.path(records_root): Record(facts, frame)})

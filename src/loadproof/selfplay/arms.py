@@ -7,7 +7,7 @@ from loadproof.config import SelfPlayConfig
 from loadproof.errors import ConfigError
 from loadproof.scenario.kinds import GROUNDED, Family, Kind, kinds_outside
 
-__all__ = ["ARMS", "FURTHER", "Arm", "ArmName", "arm_of", "kinds_of", "knobs_of"]
+__all__ = ["ARMS", "FURTHER", "PLAYED", "Arm", "ArmName", "arm_of", "kinds_of", "knobs_of"]
 
 ArmName = Literal[
     "real",
@@ -80,6 +80,9 @@ FURTHER: Final[tuple[ArmName, ...]] = (
     "full_taught",
 )
 """Those that came after the study, for its second further round."""
+
+PLAYED: Final[ArmName] = "full_standard"
+"""What ``train --model selfplay`` plays: the loop whose rewards are standardised, docs/selfplay.md."""
 
 
 def arm_of(name: str) -> Arm:

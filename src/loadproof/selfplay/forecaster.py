@@ -9,7 +9,7 @@ from loadproof.features.windows import Inputs, Windows
 from loadproof.forecaster import FitReport, Forecast, Forecaster, ModelState
 from loadproof.models.patchtst_forecaster import PatchTSTForecaster, fingerprint
 from loadproof.ranks import ALONE, Ranks
-from loadproof.selfplay.arms import ARMS
+from loadproof.selfplay.arms import ARMS, PLAYED
 from loadproof.selfplay.pictures import picture_rows
 from loadproof.selfplay.start import game_of, start
 from loadproof.selfplay.trainer import Episode, episodes
@@ -45,13 +45,13 @@ class SelfPlayForecaster(Forecaster):
         seed = int(rng.integers(2**31))
         folder = self.checkpoint_dir
         said = self.knobs.model_dump_json() + self.network.model_dump_json()
-        identity = f"{seed}/{said}/{fingerprint(train, valid)}" if folder else ""
+        identity = f"{seed}/{PLAYED}/{said}/{fingerprint(train, valid)}" if folder else ""
         begun = start(
             train, valid, network=self.network, knobs=self.knobs, seed=seed, device=self.device, folder=folder,
             identity=identity, ranks=ranks,
         )  # fmt: skip
         before = begun.warm.state()
-        game = game_of(begun, ARMS["full"], self.knobs, ranks=ranks)
+        game = game_of(begun, ARMS[PLAYED], self.knobs, ranks=ranks)
         path = folder / "play.safetensors" if folder else None
         records = tuple(_curve(episode) for episode in episodes(game, seed=seed, path=path, identity=identity))
         self._forecaster = begun.warm

@@ -201,8 +201,9 @@ class Proposer:
 
     def restore(self, told: dict[str, Any]) -> None:
         """Become what :meth:`state` said."""
+        state = self._state
         self._state = _State(
-            {kind: _Arm(**told["arms"][kind]) for kind in self.kinds},
+            {kind: _Arm(**(told["arms"][kind] | {"own": state.arms[kind].own})) for kind in self.kinds},
             [_Memory(_scenario(scenario), score, played) for scenario, score, played in told["memories"]],
             [_scenario(scenario) for scenario in told["recent"]],
             told["turn"],
