@@ -30,6 +30,13 @@ def test_days_by_a_detector_as_it_was_are_forgotten_and_those_by_another_are_not
     assert there == {"stl-02", "deep-stl-01", "physical-03"}
 
 
+def test_days_that_cannot_be_kept_are_said_and_stop_no_morning(folder, caplog):
+    (folder.root.parent / ".fleet-days").write_text("where a folder should be")
+    folder.keep_days("stl-01", "aa", "days/stl", 1)
+    assert "its days are scored again another morning" in caplog.text
+    assert folder.days("stl-01", "aa") is None
+
+
 def test_nothing_kept_is_nothing_to_forget_and_a_damaged_file_is_nothing_kept(folder):
     folder.forget_days("stl-01", [])
     folder.keep_days("stl-01", "aa", "days/stl", 1)

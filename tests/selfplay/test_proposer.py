@@ -126,6 +126,22 @@ def test_a_proposer_restored_from_json_goes_on_as_the_first_would():
     assert other.state() == one.state()
 
 
+def test_a_mended_proposer_stays_mended_whatever_state_it_takes_up():
+    was, now = Proposer(KINDS, KNOBS, standard=False), Proposer(KINDS, KNOBS)
+    feed(was, lambda p, turn, rng: rng.normal(), 10)
+    now.restore(json.loads(json.dumps(was.state())))
+    assert {of["own"] for of in now.state()["arms"].values()} == {True}
+    assert [of["seen"] for of in now.state()["arms"].values()] == [of["seen"] for of in was.state()["arms"].values()]
+
+
+def test_a_kind_of_fewer_than_five_regrets_is_paid_nothing():
+    one = proposer(uniform_share=1.0)
+    scenario = draw("OUTAGE", rng=np.random.default_rng(0))
+    paid = [one.update([Proposal(scenario, "uniform")], [regret])[0] for regret in (0.01, 0.03, -0.02, 0.05, 0.0, 0.9)]
+    assert paid[:4] == [0.0] * 4
+    assert paid[5] > 2.9  # the widest regret by far, clipped at 3 and with some progress
+
+
 def test_uniform_proposals_are_even_and_spread_as_a_uniform_draw_is():
     one = proposer(uniform_share=1.0)
     rng = np.random.default_rng(0)
