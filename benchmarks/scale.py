@@ -5,9 +5,10 @@
 
 Each point is a command in processes of its own (``measured.py``) and one small record below
 ``docs/results/records/scale``; a point that is there is not measured again. Rows are made SSEN days of 2024's format
-(``made_ssen.py``), feeders a made fleet of the simulator's homes at rest (``made_fleet.py``). ``first`` is a morning
-that finds nothing kept, ``next`` the one after it; ``judge`` is what no other process shares of judging
-(``judging.py``). ``docs/make_scale.py`` draws the curves and writes the page.
+(``made_ssen.py``), feeders a made fleet of the simulator's homes at rest (``made_fleet.py``). ``day`` is one day more
+for a month that has so many rows at rest. ``first`` is a morning that finds nothing kept, ``next`` the one after it;
+``judge`` is what no other process shares of judging (``judging.py``). ``docs/make_scale.py`` draws the curves and
+writes the page.
 """
 
 import argparse
@@ -31,6 +32,7 @@ __all__ = ["WARM_UP", "Job", "command_of", "jobs", "main"]
 RECORDS: Final = Path(__file__).parents[1] / "docs" / "results" / "records" / "scale"
 SEED: Final = 2024
 ROWS: Final = (10**6, 10**7, 10**8)
+AT_REST: Final = (10**6, 10**7, 3 * 10**7)
 FEEDERS: Final = (10**2, 10**3, 10**4, 10**5)
 JUDGED: Final = (10**4, 10**5, 4 * 10**5)
 ENGINES: Final = ("plain", "dask1", "dask2")
@@ -74,6 +76,7 @@ class Job(NamedTuple):
 def jobs() -> Iterator[Job]:
     """Yield every point, small ones first; a ``next`` morning needs its ``first``."""
     yield from (Job("ingest", rows, engine) for rows in ROWS for engine in ENGINES)
+    yield from (Job("day", rows, engine) for rows in AT_REST for engine in ENGINES)
     for feeders in FEEDERS:
         yield from (Job("fleet", feeders, engine, morning) for engine in ENGINES for morning in MORNINGS)
     yield from (Job("judge", feeders, "plain") for feeders in JUDGED)
@@ -118,8 +121,19 @@ def _ingest(job: Job, work: Path) -> tuple[list[str], Path]:
     raw, out = work / f"rows-{job.size}", work / f"out-{job}"
     shutil.rmtree(out, ignore_errors=True)
     _make_days(raw, job.size)
-    return _loadproof(*["ingest", "ssen", "--input-root"], raw, "--output-root", out / "processed",
+    return _loadproof("ingest", "ssen", "--input-root", raw, "--output-root", out / "processed",
                       *job.carried_by), out / "processed"  # fmt: skip
+
+
+def _day(job: Job, work: Path) -> tuple[list[str], Path]:
+    raw, out = work / f"day-{job.size}", work / f"out-{job}"
+    for folder in (raw, out):
+        shutil.rmtree(folder, ignore_errors=True)
+    _make_days(raw, job.size)
+    command = _loadproof("ingest", "ssen", "--input-root", raw, "--output-root", out / "processed")
+    subprocess.run(command, check=True, env={**os.environ, "TRACK": "false"})
+    _make_days(raw, job.size + ROWS[0])
+    return [*command, *job.carried_by], out / "processed"
 
 
 def _fleet(job: Job, work: Path) -> tuple[list[str], Path]:
@@ -145,7 +159,7 @@ def _judge(job: Job, work: Path) -> tuple[list[str], Path]:
 
 def command_of(job: Job, work: Path) -> tuple[list[str], Path]:
     """Make what a point wants, and return its command, and the folder of its tables."""
-    return {"ingest": _ingest, "fleet": _fleet, "judge": _judge}[job.what](job, work)
+    return {"ingest": _ingest, "day": _day, "fleet": _fleet, "judge": _judge}[job.what](job, work)
 
 
 def run(job: Job, work: Path) -> dict[str, Any]:

@@ -33,8 +33,12 @@ LEFT: Final = 4
 
 NAMES: Final = {"plain": "one process", "dask1": "dask, 1 worker", "dask2": "dask, 2 workers"}
 SHAPES: Final = {"": "an ingest", "first": "a first morning", "next": "the next morning"}
-PLANNED: Final = {"ingest": (10**6, 10**7, 10**8), "fleet": (10**2, 10**3, 10**4, 10**5)}
-WHATS: Final = {"ingest": "rows", "fleet": "feeders"}
+PLANNED: Final = {
+    "ingest": (10**6, 10**7, 10**8), "day": (10**6, 10**7, 3 * 10**7), "fleet": (10**2, 10**3, 10**4, 10**5),
+}  # fmt: skip
+WHATS: Final = {"ingest": "rows", "day": "rows at rest", "fleet": "feeders"}
+DAY_ROWS: Final = 10**6
+MONTH_DAYS: Final = 30
 
 Record = dict[str, Any]
 
@@ -112,6 +116,30 @@ def table(records: list[Record], what: str) -> str:
     return "\n".join(lines)
 
 
+def days(records: list[Record]) -> str:
+    """Return what a day costs that comes to a month at rest, a row a point; empty where none was measured."""
+    mine = [one for one in records if one["what"] == "day"]
+    if not mine:
+        return ""
+    lines = ["| rows at rest | | wall s | processor s | main, MB | a worker, MB |", "|---:|---|" + "---:|" * 4]
+    for one in mine:
+        worker = f"{one['worker_peak_mb']:,}" if one["engine"] != "plain" else ""
+        cells = (f"{one['size']:,}", NAMES[one["engine"]], f"{one['wall_s']:,.0f}", f"{_cpu_s(one):,.1f}",
+                 f"{one['main_peak_mb']:,}", worker)  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    about = (
+        f"**A day more**, of {DAY_ROWS:,} rows, for a month that has so many at rest. Files that were read before are "
+        "not read again, but the month is merged anew, and that is one task, on two threads"
+    )
+    rest, fresh = (_line(records, _cpu_s, what=what, engine="plain") for what in ("day", "ingest"))
+    if rest is not None and fresh is not None and rest.start:
+        about += (
+            f": a row at rest costs {rest.each * 1e6:.2f} µs of processor time again, {rest.each / fresh.each:.0%} of "
+            "what it cost when it came"
+        )
+    return f"{_wrapped(f'{about}.')}\n\n" + "\n".join(lines)
+
+
 def overhead(records: list[Record]) -> str:
     """Return in a sentence or two what the engine costs beside the plain run."""
     said = []
@@ -156,12 +184,20 @@ def national(records: list[Record]) -> str:
     if None in (rows, bytes_a_row, out, kept, *mornings.values()):
         return "## A national run\n\nNot enough is measured yet.\n"
     a_day, a_year = OPERATORS * ROWS_A_YEAR / 365, OPERATORS * ROWS_A_YEAR
+    rest = _line(records, _cpu_s, what="day", engine="plain")
     points = sum((one["what"], one["engine"]) == ("ingest", "plain") for one in records)
     largest = max(one["size"] for one in records if (one["what"], one["engine"]) == ("fleet", "plain"))
     alone = "; of rows there is one such point, and its start is taken to grow too" if points == 1 else ""
     day_s, year_s = rows.each * a_day, rows.each * a_year
     lines = [
         ("ingest of a day's rows", f"{a_day / 1e6:,.1f} million", _hours(day_s), _hours(day_s / CORES)),
+    ]
+    if rest is not None:
+        again, again_s = a_day * MONTH_DAYS, rest.each * a_day * MONTH_DAYS
+        shared = f"{_hours(day_s / CORES + again_s / OPERATORS)}, a task an operator"
+        title = f"the same, with {MONTH_DAYS} days at rest to merge anew"
+        lines.append((title, f"{again / 1e6:,.0f} million", _hours(day_s + again_s), shared))
+    lines += [
         ("ingest of a year at once", f"{a_year / 1e9:,.1f} billion", _hours(year_s), _hours(year_s / CORES)),
     ]
     for name, line in mornings.items():
@@ -289,8 +325,7 @@ ASSUMED = f"""## Assumed
 * What is made costs what is real: real feeders have gaps, repeats and late days, which this leaves out.
 * Processor time per row and feeder goes on as between the two largest points. Nothing was run at national size.
 * Each operator's rows come as daily files of its own, and are judged by themselves.
-* A day's rows cost what so many cost in a fresh ingest. A day that comes to a month at rest has that month merged
-  anew, which at the end of a month is some thirty times its rows, and is one task; that was not measured.
+* A new row costs what it costs in a fresh ingest, and one at rest what it costs in the largest month measured.
 * Machines of {CORES} cores and {MEMORY_GB} GB on one shared folder that is as fast as a local disk. What reading costs
   is not told apart here.
 * One forecaster and one detector. A second of each adds its own time and tables, and reads nothing again.
@@ -324,7 +359,9 @@ def chart(records: list[Record]) -> str:
 
 def page(records: list[Record]) -> str:
     """Return the page."""
-    rows, feeders = (max((one["size"] for one in records if one["what"] == what), default=0) for what in WHATS)
+    rows, feeders = (
+        max((one["size"] for one in records if one["what"] == what), default=0) for what in ("ingest", "fleet")
+    )
     taken = {(one["what"], one["size"], one["engine"]) for one in records}
     lacking = [
         f"{size:,} {WHATS[what]} ({', '.join(engines)})"
@@ -339,7 +376,7 @@ def page(records: list[Record]) -> str:
     )]  # fmt: skip
     head = HEAD.format(cpus=records[0]["cpus"], load_low=min(loads), load_high=max(loads), left=LEFT, rows=rows,
                        feeders=feeders, missing=missing, busy="; ".join(busy) or "none")  # fmt: skip
-    measured = ["## Measured", table(records, "ingest"), table(records, "fleet"), overhead(records)]
+    measured = ["## Measured", table(records, "ingest"), days(records), table(records, "fleet"), overhead(records)]
     parts = [_wrapped(head), FIGURE, *measured, national(records), wall(records), ASSUMED]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 

@@ -47,6 +47,24 @@ def test_a_national_day_of_20_million_rows_at_10_s_a_million_is_205_s(make):
     assert "Not enough is measured yet" in make.national(rows)
 
 
+def test_a_day_for_a_month_at_rest_pays_for_its_30_days_again_in_one_task_an_operator(make):
+    rows = [record("ingest", 10**6, main_cpu_s=12.0), record("ingest", 10**7, main_cpu_s=102.0)]  # 10 us a row
+    at_rest = [record("day", 10**6, main_cpu_s=13.0), record("day", 3 * 10**7, main_cpu_s=71.0)]  # 2 us
+    told = " ".join(make.days([*rows, *at_rest]).split())
+    assert "a row at rest costs 2.00 µs of processor time again, 20% of what it cost when it came." in told
+    assert "| 30,000,000 | one process | 9 | 71.0 | 300,100.0 | |" in told
+    assert make.days(rows) == ""
+    fleets = [
+        record("fleet", size, morning=morning, main_cpu_s=size * 0.01)
+        for size in (100, 1000)
+        for morning in ("first", "next")
+    ]
+    # 205 s of new rows, and 616 million again at 2 us: 1,233 s, a fifth of it in each operator's task.
+    said = make.national([*rows, *at_rest, *fleets])
+    assert "30 days at rest to merge anew | 616 million | 24.0 min | 4.3 min, a task an operator |" in said
+    assert "at rest" not in make.national([*rows, *fleets]).replace("readings at rest", "")
+
+
 def test_the_overhead_is_told_by_size_and_held_against_15_per_cent_at_10_million_rows(make):
     def said(cpu_s):
         points = [
