@@ -4,7 +4,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ __all__ = [
     "ROWS_PER_GROUP",
     "as_json",
     "naming",
+    "settle",
     "sink_parquet",
     "write_atomically",
     "write_parquet",
@@ -74,6 +75,13 @@ def write_atomically(
 ) -> None:
     """Let ``write`` fill a file beside ``path``, or in ``aside``, then put it in place: ``path`` is whole or absent."""
     write_together({path: write}, alone=alone, aside=aside)
+
+
+def settle(files: Iterable[Path]) -> None:
+    """Wait until the disk holds what is in the files, before something says that it does."""
+    for path in files:
+        with path.open("r+b") as stream:
+            os.fsync(stream.fileno())
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:

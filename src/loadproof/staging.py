@@ -15,7 +15,7 @@ from typing import Any, Literal
 import polars as pl
 
 from loadproof.errors import EngineError, not_shared
-from loadproof.files import write_atomically, write_parquet
+from loadproof.files import settle, write_atomically, write_parquet
 from loadproof.merging import MergedMonth, MonthJob, merge_by_threads, read_month
 from loadproof.parts import Batch, Map, Part, SampleCount
 from loadproof.schema import REJECTED, Dataset
@@ -219,7 +219,9 @@ class Stage:
 
     def commit(self, built: Built, summary: Mapping[str, Any]) -> None:
         """Swap the built months in for the dataset's old ones, then the rows set aside and the summary."""
+        settle((self.folder / "out").rglob("*.parquet"))
         self.store.write_json(self.folder / COMMITTING, {"built": asdict(built), "summary": summary})
+        settle([self.folder / COMMITTING])
         self.target.mkdir(parents=True, exist_ok=True)
         for month in set(built.months) - set(built.untouched):
             self._swap(self._built_month(month), self.target / f"month={month}")
@@ -228,6 +230,7 @@ class Stage:
                 self._discard(stale)
         self._swap(self.folder / "out" / "rejected", self.rejected)
         self.store.write_json(self.store.summary_path(self.dataset), summary)
+        settle([self.store.summary_path(self.dataset)])
         _remove(self.folder)
 
     def abandon(self) -> None:

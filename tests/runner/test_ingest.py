@@ -280,6 +280,28 @@ def test_a_swap_that_was_cut_off_is_finished_before_anything_else(lcl_root, tmp_
     assert pl.read_parquet(out / "processed", hive_partitioning=True).height == 96
 
 
+def test_the_disk_holds_2_months_before_the_mark_the_mark_before_a_rename_and_the_summary_before_the_mark_goes(
+    lcl_root, tmp_path, monkeypatch
+):
+    done, sync, rename = [], os.fsync, Path.rename
+
+    def told_sync(number):
+        done.append(("sync", Path(f"/proc/self/fd/{number}").readlink().name))
+        sync(number)
+
+    def told_rename(old, new):
+        done.append(("rename", old.name if old.suffix or "=" in old.name or old.name == "rejected" else "stage"))
+        return rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", told_sync)
+    monkeypatch.setattr(Path, "rename", told_rename)
+    run(lcl_root(two_homes()), tmp_path / "out")
+    assert done[:3] == [("sync", "part-00000.parquet")] * 3  # two months, and what was set aside
+    assert done[3] == ("sync", "committing.json")
+    assert set(done[4:-2]) == {("rename", "month=2013-01"), ("rename", "month=2013-02"), ("rename", "rejected")}
+    assert done[-2:] == [("sync", "ingest_lcl.json"), ("rename", "stage")]
+
+
 def test_a_file_that_was_read_as_it_is_now_is_not_read_again(lcl_root, tmp_path, monkeypatch):
     out = tmp_path / "out"
     root = lcl_root(*days((1, 5, 0.1), (1, 6, 0.2)))
