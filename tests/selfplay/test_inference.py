@@ -116,13 +116,13 @@ def test_a_study_plays_one_seed_after_the_other_and_plain_arms_once():
 def test_the_confirmation_meets_no_half_or_seed_of_another_stage_and_no_quarter_but_the_plain_splits():
     ours = STAGES["confirmation"]
     planned = {name: list(jobs(**stage._asdict())) for name, stage in STAGES.items()}
-    for other in ("pilot", "screen", "further", "plain"):
+    for other in ("pilot", "screen", "further", "third", "plain"):
         assert not set(ours.halves) & set(STAGES[other].halves)
         # The plain split has a name of its own for the last quarter; whom it judges there, the confirmation did not.
         assert other == "plain" or not set(ours.folds) & set(STAGES[other].folds)
         assert not {job.seed for job in planned["confirmation"]} & {job.seed for job in planned[other]}
     assert {name: len(some) for name, some in planned.items()} == {
-        "pilot": 38, "confirmation": 80, "screen": 114, "further": 48, "plain": 21,
+        "pilot": 38, "confirmation": 80, "screen": 114, "further": 48, "third": 36, "plain": 21,
     }  # fmt: skip
     assert {job.seed for job in planned["confirmation"][:10]} == {101}  # both quarters of a seed, then the next seed
 

@@ -110,11 +110,15 @@ def test_every_constraint_names_its_unit_and_source_and_counts():
 def test_the_penalty_has_a_gradient_that_leads_back_inside():
     context = torch.from_numpy(some(2).inputs.context_kwh)
     quantiles = torch.full((2, 48, 7), 15.0, requires_grad=True)
-    beyond = penalty(quantiles, context, Limits())
+    beyond, parts = penalty(quantiles, context, Limits())
     (pull,) = torch.autograd.grad(beyond, quantiles)
     assert beyond.item() > 0
+    said = dict(zip(CONSTRAINTS, parts.tolist(), strict=True))
+    assert sum(said.values()) == pytest.approx(beyond.item())
+    assert said["service_fuse"] > 0
+    assert said["quantile_order"] == 0
     assert pull.norm().item() > 0
-    assert penalty(quantiles.detach() - 5 * pull / pull.norm(), context, Limits()).item() < beyond.item()
+    assert penalty(quantiles.detach() - 5 * pull / pull.norm(), context, Limits())[0].item() < beyond.item()
 
 
 def test_the_gate_lets_a_car_through_and_stops_what_no_fuse_carries():

@@ -31,7 +31,7 @@ def selfplay_command(
     *,
     dataset: DatasetOption = "lcl",
     stage: Annotated[
-        Literal["pilot", "screen", "confirmation", "further", "plain"],
+        Literal["pilot", "screen", "confirmation", "further", "third", "plain"],
         typer.Option(help="Whose arms, seeds, quarters and half are played where the next four say nothing."),
     ] = "screen",
     arms: Annotated[list[str] | None, typer.Option(help=f"These arms alone; repeat for more: {_ARMS}")] = None,

@@ -7,7 +7,7 @@ from loadproof.config import SelfPlayConfig
 from loadproof.errors import ConfigError
 from loadproof.scenario.kinds import GROUNDED, Family, Kind, kinds_outside
 
-__all__ = ["ARMS", "FURTHER", "PLAYED", "Arm", "ArmName", "arm_of", "kinds_of", "knobs_of"]
+__all__ = ["ARMS", "FURTHER", "PLAYED", "THIRD", "Arm", "ArmName", "arm_of", "kinds_of", "knobs_of"]
 
 ArmName = Literal[
     "real",
@@ -25,6 +25,9 @@ ArmName = Literal[
     "full_standard_shuffled",
     "full_standard_grounded",
     "full_taught",
+    "uniform_no_outage",
+    "uniform_outages",
+    "full_standard_no_outage",
 ]
 
 
@@ -41,6 +44,8 @@ class Arm(NamedTuple):
         frozen: Whether the proposer is asked as if it learned, and never told.
         standard: Whether a kind's spread starts from its own first regrets; else from 1, as in the study.
         lessons: How many times as many updates the reference takes.
+        only: The kinds that may be proposed at all; none named: every one.
+        without: Kinds that are not proposed.
     """
 
     filler: Literal["none", "real", "augmented", "scenarios"] = "scenarios"
@@ -52,6 +57,8 @@ class Arm(NamedTuple):
     frozen: bool = False
     standard: bool = False
     lessons: int = 1
+    only: tuple[Kind, ...] = ()
+    without: tuple[Kind, ...] = ()
 
 
 ARMS: Final[dict[ArmName, Arm]] = {
@@ -70,6 +77,9 @@ ARMS: Final[dict[ArmName, Arm]] = {
     "full_standard_shuffled": Arm(standard=True, reward="shuffled"),
     "full_standard_grounded": Arm(standard=True, grounded=True),
     "full_taught": Arm(standard=True, lessons=4),
+    "uniform_no_outage": Arm(learns=False, without=("OUTAGE",)),
+    "uniform_outages": Arm(learns=False, only=("OUTAGE",)),
+    "full_standard_no_outage": Arm(standard=True, without=("OUTAGE",)),
 }
 """Each at equal updates and with equal real windows, but for ``real_more``, whose windows in all are as many."""
 
@@ -80,6 +90,9 @@ FURTHER: Final[tuple[ArmName, ...]] = (
     "full_taught",
 )
 """Those that came after the study, for its second further round."""
+
+THIRD: Final[tuple[ArmName, ...]] = ("uniform_no_outage", "uniform_outages", "full_standard_no_outage")
+"""Those of its third further round, which asks what outages cost."""
 
 PLAYED: Final[ArmName] = "full_standard"
 """What ``train --model selfplay`` plays: the loop whose rewards are standardised, docs/selfplay.md."""
@@ -105,6 +118,7 @@ def kinds_of(arm: Arm, left_out: Sequence[Family], *, can_borrow: Sequence[Kind]
     """
     kinds = tuple(kind for kind in kinds_outside(tuple(left_out)) if kind in can_borrow)
     kinds = tuple(kind for kind in kinds if kind in GROUNDED) if arm.grounded else kinds
+    kinds = tuple(kind for kind in kinds if kind in (arm.only or kinds) and kind not in arm.without)
     if not kinds:
         raise ConfigError("no kind of scenario is left to propose; leave fewer families out, or ingest weather")
     return kinds

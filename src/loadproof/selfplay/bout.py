@@ -15,9 +15,11 @@ from loadproof.selfplay.arms import arm_of
 from loadproof.selfplay.exam import facts_of_exam, sit
 from loadproof.selfplay.pictures import picture_rows
 from loadproof.selfplay.plan import Budget, Job
+from loadproof.selfplay.solver import Learned
 from loadproof.selfplay.start import game_of, share_homes, start
 from loadproof.selfplay.tables import Table
 from loadproof.selfplay.trainer import Episode, episodes
+from loadproof.selfplay.verifier import CONSTRAINTS
 
 __all__ = ["Outcome", "finished", "play_out"]
 
@@ -56,6 +58,9 @@ def _curves(played: list[Episode]) -> dict[str, Any]:
         "passed_the_gate": float(np.mean([episode.passed for episode in played])),
         "real_share": float(np.mean([episode.real_share for episode in played])),
         "penalty": float(np.mean([episode.learned.penalty for episode in played])),
+        "penalty_by_constraint": dict(
+            zip(CONSTRAINTS, Learned.mean([one.learned for one in played]).by_constraint, strict=False)
+        ),
         "penalty_gradient": float(np.mean([episode.learned.penalty_gradient for episode in played])),
         "evenness": played[-1].diversity[0],
         "spread": played[-1].diversity[1],

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from loadproof.config import PatchTSTConfig, SelfPlayConfig
 from loadproof.scenario.kinds import Family
-from loadproof.selfplay.arms import ARMS, FURTHER, arm_of
+from loadproof.selfplay.arms import ARMS, FURTHER, THIRD, arm_of
 
 __all__ = ["BUDGETS", "FOLDS", "LEFT_OUT", "NO_FAMILY", "PLAIN", "STAGES", "Budget", "Job", "Stage", "jobs"]
 
@@ -70,13 +70,14 @@ class Stage(NamedTuple):
     halves: tuple[str, ...]
 
 
-_FIRST: Final = tuple(name for name in ARMS if name not in FURTHER)
+_FIRST: Final = tuple(name for name in ARMS if name not in (*FURTHER, *THIRD))
 
 STAGES: Final[dict[str, Stage]] = {
     "pilot": Stage(_FIRST, 1, 2, ("held_2013-01-01",), ("A",)),
     "confirmation": Stage(("real", "uniform", "full"), 101, 8, ("held_2013-04-01", "held_2013-10-01"), ("B",)),
     "screen": Stage(_FIRST, 1, 3, ("held_2013-01-01", "held_2013-07-01"), ("A",)),
     "further": Stage(FURTHER, 1, 3, ("held_2013-01-01", "held_2013-07-01"), ("A",)),
+    "third": Stage(THIRD, 1, 3, ("held_2013-01-01", "held_2013-07-01"), ("A",)),
     "plain": Stage(("real", "uniform", "full", "full_standard"), 1, 3, (PLAIN,), ("A",)),
 }
 """In the order of play. No half or seed of the confirmation is in another stage: none judges what it judged."""

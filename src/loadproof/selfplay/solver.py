@@ -5,7 +5,8 @@ nothing here knows what a scenario is.
 """
 
 import math
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -27,11 +28,26 @@ _CLIP: Final = 1.0
 
 
 class Learned(NamedTuple):
-    """What one update saw: the loss, the penalty, and the size of the penalty's own gradient at the outputs."""
+    """What one update saw, or several on average.
+
+    Attributes:
+        loss: The pinball loss.
+        penalty: The verifier's.
+        penalty_gradient: The size of the penalty's own gradient at the outputs.
+        by_constraint: What of the penalty comes of each constraint.
+    """
 
     loss: float
     penalty: float
     penalty_gradient: float
+    by_constraint: tuple[float, ...] = ()
+
+    @classmethod
+    def mean(cls, some: Sequence[Self]) -> Self:
+        """Return the means of several updates."""
+        loss, excess, pull = (float(np.mean(values)) for values in zip(*(one[:3] for one in some), strict=True))
+        parts = zip(*(one.by_constraint for one in some), strict=True)
+        return cls(loss, excess, pull, tuple(float(np.mean(values)) for values in parts))
 
 
 class Pace(NamedTuple):
@@ -123,7 +139,9 @@ class Solver:
         total = torch.where(known, by_step, 0.0).sum()
         seen = self.ranks.sum(torch.stack([total.detach(), known.sum()]))
         count = seen[1].clamp(min=1)
-        beyond = penalty(outputs[..., 1:], mine.context, self.limits) * (len(mine.context) / len(batch.context))
+        share = len(mine.context) / len(batch.context)
+        beyond, parts = penalty(outputs[..., 1:], mine.context, self.limits)
+        beyond = beyond * share
         pull = torch.autograd.grad(beyond, outputs, retain_graph=True)[0].norm()
         self._optimiser.zero_grad(set_to_none=True)
         # As many times, for the ranks' mean is taken.
@@ -132,8 +150,8 @@ class Solver:
         self._optimiser.step()
         self._follow()
         self.update += 1
-        excess, square = self.ranks.sum(torch.stack([beyond.detach(), pull.square()]))
-        return Learned(float(seen[0] / count), float(excess), float(square.sqrt()))
+        sums = self.ranks.sum(torch.stack([beyond.detach(), pull.square(), *(parts * share)]))
+        return Learned(float(seen[0] / count), float(sums[0]), float(sums[1].sqrt()), tuple(sums[2:].tolist()))
 
     def _share(self, batch: Batch) -> Batch:
         """Return this rank's rows of a batch."""

@@ -37,6 +37,10 @@ _PASSES: Final = 0.5
 _JUDGED_WINDOWS: Final = 512
 
 
+def _learned(told: dict[str, Any]) -> Learned:
+    return Learned(**{**told, "by_constraint": tuple(told.get("by_constraint", ()))})
+
+
 class Judged(NamedTuple):
     """What the validation days say: scaled pinball loss on all and on hard ones, and the verifier's score."""
 
@@ -100,7 +104,7 @@ class Episode(NamedTuple):
         return cls(
             told["episode"], tuple(proposals),
             tuple(float("nan") if of["regret"] is None else of["regret"] for of in some),
-            tuple(of["reward"] for of in some), told["passed"], told["real_share"], Learned(**told["learned"]),
+            tuple(of["reward"] for of in some), told["passed"], told["real_share"], _learned(told["learned"]),
             (told["evenness"], told["spread"]), Judged(**told["judged"]) if told["judged"] else None,
         )  # fmt: skip
 
@@ -229,7 +233,7 @@ def _learn(game: Game, plays: list[_Play], rng: np.random.Generator) -> tuple[Le
             seen.append(game.solver.learn(batch))
     if real < game.knobs.least_real_share * total:
         raise ConfigError("fewer real windows than least_real_share were learned from; raise real_windows")
-    return Learned(*(float(np.mean(values)) for values in zip(*seen, strict=True))), real / total
+    return Learned.mean(seen), real / total
 
 
 def _judge(game: Game) -> Judged:

@@ -223,11 +223,15 @@ def _weights() -> Tensor:
     return torch.tensor([of.weight for of in CONSTRAINTS.values()])
 
 
-def penalty(quantiles: Tensor, context: Tensor, limits: Limits) -> Tensor:
-    """Return the mean weighted excess of quantiles ``(B, H, Q)`` after ``context (B, C)``, to add to a loss."""
+def penalty(quantiles: Tensor, context: Tensor, limits: Limits) -> tuple[Tensor, Tensor]:
+    """Return the mean weighted excess of quantiles ``(B, H, Q)`` after ``context (B, C)``, to add to a loss.
+
+    Beside it, without a gradient, what of it comes of each constraint, ``(K,)``.
+    """
     judged = torch.ones(quantiles.shape[:2], dtype=torch.bool, device=quantiles.device)
     excess = _excess(Claim(quantiles, context, judged, limits))
-    return (excess * _weights().to(excess.device)).sum(dim=-1).mean()
+    weighted = excess * _weights().to(excess.device)  # (B, K)
+    return weighted.sum(dim=-1).mean(), weighted.detach().mean(dim=0)
 
 
 def _judge(claim: Claim) -> Verdict:
