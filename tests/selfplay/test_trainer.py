@@ -13,6 +13,7 @@ from tests.selfplay.game_fixtures import begun, game, play, split
 
 from loadproof.config import SelfPlayConfig, build_section
 from loadproof.errors import ConfigError
+from loadproof.selfplay import start as start_module
 from loadproof.selfplay import trainer
 from loadproof.selfplay.arms import ARMS, arm_of, kinds_of
 from loadproof.selfplay.augmentation import augmented
@@ -90,10 +91,31 @@ def test_the_family_that_is_judged_is_never_proposed():
     )  # fmt: skip
 
 
-def test_the_reference_learns_from_homes_that_the_solver_never_meets():
-    start = begun()
-    assert len(np.unique(start.train.inputs.entity)) == 6  # of eight, 30 % go to the reference
-    assert set(start.ground.entity) == set(start.train.inputs.entity)
+def test_the_reference_learns_from_homes_that_the_solver_never_meets_and_no_family_that_is_judged(monkeypatch):
+    lessons, games = [], []
+    real_days, game_of = start_module._real_days, start_module.game_of
+
+    def spied(train, *more):
+        lessons.append(set(train.inputs.entity.tolist()))
+        return real_days(train, *more)
+
+    def spied_game(beginning, *more, **options):
+        games.append(game_of(beginning, *more, **options))
+        return games[-1]
+
+    monkeypatch.setattr(start_module, "_real_days", spied)
+    monkeypatch.setattr(start_module, "game_of", spied_game)
+    start = begun(left_out=("new_load",))
+    solvers = set(start.train.inputs.entity.tolist())
+    assert len(solvers) == 6  # of eight, 30 % go to the reference
+    others = set(split().train.inputs.entity.tolist()) - solvers
+    assert lessons == [solvers, others]
+    (taught,) = games
+    assert set(taught.windows.inputs.entity.tolist()) == set(taught.ground.entity.tolist()) == others
+    assert not {"EV_SPIKE", "ADDED_LOAD", "HEAT_PUMP"} & set(taught.proposer.kinds)
+    assert "CHANGED_OCCUPANCY" in taught.proposer.kinds
+    assert taught.solver.forecaster is start.reference
+    assert set(start.ground.entity) == solvers
 
 
 def test_warm_networks_are_kept_and_an_arm_starts_from_the_same_weights(tmp_path):
