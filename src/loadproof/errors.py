@@ -3,7 +3,7 @@
 from pathlib import Path
 
 __all__ = ["ConfigError", "EngineError", "LoadproofError", "NotFittedError", "RanksError", "SchemaError", "SourceError",
-           "not_shared"]  # fmt: skip
+           "TasksError", "not_shared"]  # fmt: skip
 
 
 class LoadproofError(Exception):
@@ -24,6 +24,10 @@ class ConfigError(LoadproofError):
 
 class EngineError(LoadproofError):
     """A task could not be done where it was sent, or what carries the tasks is gone."""
+
+
+class TasksError(EngineError):
+    """Some tasks of a map failed, and all others are done: what carries them is still there."""
 
 
 class NotFittedError(LoadproofError):

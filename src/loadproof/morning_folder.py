@@ -106,12 +106,12 @@ class MorningFolder:
         self, step: str, number: int, tables: Mapping[str, pl.DataFrame], record: Mapping[str, Any],
         arrays: Mapping[str, Arrays] | None = None,
     ) -> None:  # fmt: skip
-        """Put a group's tables and arrays in place, and then its record."""
+        """Put a group's tables and arrays in place, and then its record, which tells the tables' names too."""
         files: dict[Path, Callable[[Path], Any]] = {
             self.part(table, number): partial(write_parquet, frame) for table, frame in tables.items()
         }
         files |= {self._arrays(table, number): partial(_save, some) for table, some in (arrays or {}).items()}
-        write_together({**files, self._record(step, number): _json(record)}, alone=False)
+        write_together({**files, self._record(step, number): _json({**record, "tables": sorted(tables)})}, alone=False)
 
     def _arrays(self, table: str, number: int) -> Path:
         return self.part(table, number).with_suffix(".safetensors")
@@ -141,6 +141,21 @@ class MorningFolder:
             return None
         with _whole(self.part(table, number)) as path:
             return pl.read_parquet(path, glob=False)
+
+    def kept(self, step: str, table: str, numbers: Iterable[int]) -> list[int]:
+        """Return which of some groups have rows of a table, by the records of the step that keeps it.
+
+        Raises:
+            SchemaError: If a record tells of rows that are not there.
+        """
+        told = [number for number in numbers if table in (self.done(step, number) or {"tables": ()})["tables"]]
+        for path in (self.part(table, number) for number in told):
+            if not path.is_file():
+                raise SchemaError(
+                    f"{path}: is gone, though its group was done; remove the folder .fleet-* that it was in, and run "
+                    "'loadproof fleet' again"
+                )
+        return told
 
     def read_all(self, table: str, numbers: Iterable[int]) -> Iterator[pl.DataFrame]:
         """Yield the rows of each of some groups that has any."""
@@ -201,9 +216,12 @@ class MorningFolder:
         """Put a run's tables in place, all at once, and return the summary as it stands there.
 
         Args:
-            parts: Tables that stay a file a group, what each is called so far, and which groups may have one.
+            parts: Tables that stay a file a group, what each is called so far, and which groups have one.
             whole: Tables that are one file.
             summary: What the run found; ``key`` is added.
+
+        Raises:
+            FileNotFoundError: If a table is not there; nothing is put in place.
         """
         beside = self.root / ".fleet.tmp"
         shutil.rmtree(beside, ignore_errors=True)
@@ -213,8 +231,7 @@ class MorningFolder:
         for table, (source, numbers) in parts.items():
             (beside / table).mkdir(parents=True, exist_ok=True)
             for path in (self.part(source, number) for number in numbers):
-                if path.is_file():
-                    _show(path, beside / table / path.name)
+                _show(path, beside / table / path.name)
         shutil.rmtree(self.root / ".fleet.new", ignore_errors=True)
         beside.rename(self.root / ".fleet.new")
         self._swap()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import polars as pl
@@ -15,8 +16,9 @@ from tests.runner.made_stores import make_store
 from loadproof import morning_folder
 from loadproof.anomaly.sweep import Sweep
 from loadproof.config import ExperimentConfig
-from loadproof.errors import ConfigError, SchemaError
+from loadproof.errors import ConfigError, EngineError, SchemaError
 from loadproof.files import write_together
+from loadproof.morning_folder import MorningFolder
 from loadproof.runner.detect import detect, detect_day
 from loadproof.runner.fleet import FleetAsked, fleet
 from loadproof.runner.groups import GroupFailed, name_of, numbered_groups
@@ -159,8 +161,6 @@ def test_a_group_that_failed_for_want_of_disk_is_tried_again_and_no_other(made, 
         if number == 1:
             raise OSError(28, "No space left on device")
         keep(folder, step, number, *rest)
-
-    from loadproof.morning_folder import MorningFolder
 
     keep = MorningFolder.keep
     monkeypatch.setattr(MorningFolder, "keep", full)
@@ -330,6 +330,56 @@ def test_what_is_damaged_under_way_is_named_and_the_mend_said(tmp_path):
                  partial(folder.array, "leaves/ridge", 0, "over")):  # fmt: skip
         with pytest.raises(SchemaError, match=r"part-00000\..*is damaged .* remove the folder .fleet-"):
             read()
+
+
+def hold_elsewhere(numbers, elsewhere):
+    """Return a map by two machines, of which the one that has these groups does not share the output folder."""
+
+    def two_machines(function, items):
+        for item in items:
+            morning, *rest = function.args
+            folder = MorningFolder(elsewhere / morning.folder.root.name, morning.folder.key)
+            there = partial(function.func, replace(morning, folder=folder), *rest)
+            yield (there if item.number in numbers else function)(item)
+
+    return two_machines
+
+
+@pytest.mark.parametrize("numbers", [{1}, {0, 1}])
+def test_a_worker_that_does_not_share_the_folder_is_found_out_before_anything_is_in_place(made, ran, tmp_path, numbers):
+    with pytest.raises(EngineError, match=r"\.fleet-.*: group [01] .*done elsewhere, by a worker that does not share"):
+        run(made, tmp_path / "out", map_=hold_elsewhere(numbers, tmp_path / "elsewhere"))
+    assert not list(tmp_path.glob("out/at/*/fleet"))
+    assert content(run(made, tmp_path / "out").folder) == content(ran.folder)
+
+
+@pytest.mark.parametrize("step", ["forecast_group", "rank_group", "tell_group"])
+def test_an_engine_that_is_lost_ends_the_run_leaves_the_old_tables_and_the_next_run_goes_on(made, ran, tmp_path, step):
+    def lost(function, items):
+        for item in items:
+            if function.func.__name__ == step and item.number == 1:
+                raise EngineError("the scheduler went away")
+            yield function(item)
+
+    one = FleetAsked(("ridge",), (), 48, group_size=2)
+    before = content(run(made, tmp_path, one).folder)
+    with pytest.raises(EngineError, match=r"^the scheduler went away$"):
+        run(made, tmp_path, map_=lost)
+    assert content(next(tmp_path.glob("at/*/fleet"))) == before
+    assert list(tmp_path.glob("at/*/.fleet-*/done/forecast/00000.json"))
+    assert content(run(made, tmp_path).folder) == content(ran.folder)
+
+
+def test_a_table_that_a_record_tells_of_and_that_is_gone_is_not_left_out_in_silence(made, tmp_path):
+    def losing(function, items):
+        for item in items:
+            yield function(item)
+        if function.func.__name__ == "tell_group":
+            next(tmp_path.glob("at/*/.fleet-*/forecasts/ridge/part-00001.parquet")).unlink()
+
+    with pytest.raises(SchemaError, match=r"part-00001.parquet: is gone, .* remove the folder .fleet-\*"):
+        run(made, tmp_path, map_=losing)
+    assert not list(tmp_path.glob("at/*/fleet"))
 
 
 def test_where_nothing_can_be_judged_what_failed_before_is_told_too(made, tmp_path, monkeypatch):

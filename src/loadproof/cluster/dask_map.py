@@ -14,7 +14,7 @@ import dask
 from distributed import Client, Future, KilledWorker, LocalCluster
 from distributed.security import Security
 
-from loadproof.errors import ConfigError, EngineError
+from loadproof.errors import ConfigError, EngineError, TasksError
 from loadproof.parts import Map
 
 __all__ = ["ALLOWED_FAILURES", "local_cluster", "standing_cluster"]
@@ -144,7 +144,7 @@ def _map(connect: Callable[[], Client], function: Callable[[Any], Any], items: I
             yield from _settled(client, pending.popleft(), pending, failed)
     if failed:
         done = "all others are done" if len(failed) == 1 else f"{len(failed)} such, all others are done"
-        raise EngineError(f"{'; '.join(failed[:5])} ({done}); mend what is said there and {_AGAIN}")
+        raise TasksError(f"{'; '.join(failed[:5])} ({done}); mend what is said there and {_AGAIN}")
 
 
 def _name(function: Callable[[Any], Any]) -> str:

@@ -38,8 +38,8 @@ def engine(
 
     Raises:
         ConfigError: If the libraries of the cluster are not installed.
-        EngineError: If the cluster cannot be reached, is not of one version, or loses its scheduler or all its
-            workers; and, at the end of a map, if a task failed.
+        EngineError: If the cluster cannot be reached, is not of one version, or loses its scheduler or all its workers.
+        TasksError: At the end of a map, if a task failed.
     """
     if name == "plain":
         yield plain

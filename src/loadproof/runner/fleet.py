@@ -218,6 +218,28 @@ def _counted(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
+def _tables(
+    morning: Morning, judged: Judgement, numbers: Sequence[int], told: Sequence[int]
+) -> tuple[dict[str, tuple[str, list[int]]], dict[str, Any]]:
+    """Return the tables that stay a file a group, as ``MorningFolder.publish`` takes them, and those that are one file.
+
+    Args:
+        morning: The run.
+        judged: What the day was judged among.
+        numbers: Groups that were forecast.
+        told: Those whose day was told of.
+    """
+    folder, step = morning.folder, judged_step("tell", judged.among)
+    stay = [*(f"forecasts/{name}" for name in morning.models), "risk_half_hours"]
+    parts = {table: (table, folder.kept(FORECAST, table, numbers)) for table in stay}
+    whole = {"risk": rank_together(folder.read_all("risk", folder.kept(FORECAST, "risk", numbers)))}
+    for name in judged.watched:
+        scores, alerts = (judged_step(f"{kind}/{name}", judged.among) for kind in ("scores", "alerts"))
+        parts[f"scores/{name}"] = (scores, folder.kept(step, scores, told))
+        whole[f"alerts/{name}"] = join_alerts(folder.read_all(alerts, folder.kept(step, alerts, told)))
+    return parts, whole
+
+
 def _publish(
     morning: Morning, groups: Sequence[Group], done: Sequence[Group], failed: Mapping[int, str], judged: Judgement
 ) -> dict[str, Any]:  # fmt: skip
@@ -227,13 +249,7 @@ def _publish(
     records = [folder.done(FORECAST, number) or {} for number in numbers]
     tell = {number: folder.done(judged_step("tell", among), number) for number in numbers}
     told = [number for number, record in tell.items() if record is not None]
-    parts = {
-        table: (table, numbers) for table in [*(f"forecasts/{name}" for name in morning.models), "risk_half_hours"]
-    }
-    parts |= {f"scores/{name}": (judged_step(f"scores/{name}", among), told) for name in watched}
-    alerts = {name: judged_step(f"alerts/{name}", among) for name in watched}
-    whole = {f"alerts/{name}": join_alerts(folder.read_all(table, told)) for name, table in alerts.items()}
-    ranked = rank_together(folder.read_all("risk", numbers))
+    parts, whole = _tables(morning, judged, numbers, told)
     summary = {
         "loadproof_version": __version__, "dataset": morning.dataset, "t0_utc": morning.t0.isoformat(),
         "day": morning.day.isoformat(), "horizon_steps": morning.horizon_steps, "seed": morning.config.seed,
@@ -248,8 +264,8 @@ def _publish(
             name: _counted(record["alerts"].get(name, {}) for record in tell.values() if record) for name in watched
         },
         "watched": {name: dict(facts) for name, facts in watched.items()},
-        "limits": len(ranked), "over_limit": count_over(ranked), "usual": morning.usual,
+        "limits": len(whole["risk"]), "over_limit": count_over(whole["risk"]), "usual": morning.usual,
         "bad_ratings": [str(row) for row in assets.bad] if assets else [],
         "assets": None if morning.assets is None else morning.assets.name,
     }  # fmt: skip
-    return folder.publish(parts, {**whole, "risk": ranked}, summary)
+    return folder.publish(parts, whole, summary)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from loadproof.errors import EngineError, LoadproofError
+from loadproof.errors import EngineError, LoadproofError, TasksError, not_shared
 from loadproof.morning_folder import MorningFolder
 from loadproof.parts import Map
 from loadproof.runner.predict_group import groups_of
@@ -62,13 +62,25 @@ def carry(
     map_: Map, work: Callable[[Group], int | GroupFailed], groups: Sequence[Group], folder: MorningFolder, step: str,
     track: Track,
 ) -> dict[int, str]:  # fmt: skip
-    """Let the map carry a step of all groups; return which failed, by number, each with why, in a sentence."""
+    """Let the map carry a step of all groups; return which failed, by number, each with why, in a sentence.
+
+    Raises:
+        EngineError: If what carries them is gone, or a group was done where this process does not see it.
+    """
     failed: dict[int, str] = {}
+    ended = set[int]()
+
+    def missing() -> list[Group]:
+        return [group for group in groups if group.number not in failed and folder.done(step, group.number) is None]
+
     try:
         for result in track(map_(work, groups), f"fleet: {step.partition('/')[0]}", len(groups)):
             if isinstance(result, GroupFailed):
                 failed[result.number] = result.error
-    except EngineError as error:  # raised when all that could be done is done
-        lost = [group for group in groups if group.number not in failed and folder.done(step, group.number) is None]
-        failed |= {group.number: f"{group}: {error}" for group in lost}
+            else:
+                ended.add(result)
+    except TasksError as error:  # raised when all that could be done is done
+        failed |= {group.number: f"{group}: {error}" for group in missing() if group.number not in ended}
+    if elsewhere := missing():
+        raise EngineError(not_shared(folder.working, str(elsewhere[0])))
     return failed
