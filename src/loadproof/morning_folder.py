@@ -19,11 +19,12 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from loadproof.errors import SchemaError
+from loadproof.errors import ConfigError, SchemaError
 from loadproof.files import as_json, write_parquet, write_text, write_together
 
 __all__ = ["Arrays", "MorningFolder"]
@@ -90,6 +91,20 @@ class MorningFolder:
     def working(self) -> Path:
         """What is under way."""
         return self.root / f".fleet-{self.key}"
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the only process at the instant.
+
+        Raises:
+            ConfigError: If another one is at it.
+        """
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.root.with_name(f".{self.root.name}.lock")).acquire(timeout=0):
+                yield
+        except Timeout as error:
+            raise ConfigError(f"{self.final}: another process makes it now; wait for it to end") from error
 
     def part(self, table: str, number: int) -> Path:
         """Return where a group's rows of a table are."""

@@ -382,6 +382,23 @@ def test_a_table_that_a_record_tells_of_and_that_is_gone_is_not_left_out_in_sile
     assert not list(tmp_path.glob("at/*/fleet"))
 
 
+@pytest.mark.parametrize("step", ["forecast_group", "tell_group"])
+def test_the_same_morning_begun_a_second_time_is_refused_while_the_first_goes_on(made, ran, tmp_path, step):
+    refused = []
+
+    def twice(function, items):
+        for item in items:
+            yield function(item)
+        if function.func.__name__ == step:
+            with pytest.raises(ConfigError, match=r"fleet: another process makes it now; wait for it to end$"):
+                run(made, tmp_path)
+            refused.append(step)
+
+    assert content(run(made, tmp_path, map_=twice).folder) == content(ran.folder)
+    assert refused == [step]
+    assert run(made, tmp_path).stood
+
+
 def test_where_nothing_can_be_judged_what_failed_before_is_told_too(made, tmp_path, monkeypatch):
     def none(*_):
         raise SchemaError("no day was scored")

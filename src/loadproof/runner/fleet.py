@@ -108,11 +108,17 @@ def fleet(
         track: Shows progress.
 
     Raises:
-        ConfigError: If a name is none, a model is not a saved one, or there is nothing to forecast.
+        ConfigError: If a name is none, a model is not a saved one, there is nothing to forecast, or another process is
+            at the same instant.
         SchemaError: If a model or detector is not there, is damaged, or was made for other data.
     """
     where = output_dir.resolve(), models_root.resolve()  # another process may stand in another folder
     morning, groups = _plan(store, dataset, as_datetime(to_instant(at)), *where, config, asked, device)
+    with morning.folder.writing():
+        return _run(morning, groups, map_, track)
+
+
+def _run(morning: Morning, groups: Sequence[Group], map_: Map, track: Track) -> FleetReport:
     folder = morning.folder
     if (standing := folder.standing()) is not None and not standing["failed"]:
         return FleetReport(standing, (), stood=True, folder=folder.final)
