@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from loadproof.runner.fleet import FleetAsked, fleet
 from loadproof.runner.groups import GroupFailed, name_of, numbered_groups
 from loadproof.runner.predict import predict
 from loadproof.runner.train import train
+from loadproof.store import Store
 
 SECTIONS = {
     "forecast": {"valid_from": "2013-02-20", "test_from": "2013-03-20", "test_until": "2013-03-27"},
@@ -397,6 +399,29 @@ def test_the_same_morning_begun_a_second_time_is_refused_while_the_first_goes_on
     assert content(run(made, tmp_path, map_=twice).folder) == content(ran.folder)
     assert refused == [step]
     assert run(made, tmp_path).stood
+
+
+def test_ratings_that_changed_since_hold_also_where_a_worker_has_read_the_old_ones(made, tmp_path):
+    root = tmp_path / "made"
+    shutil.copytree(made[0], root)
+    store, ratings, one = Store(root / "processed"), root / "ratings.csv", FleetAsked(("ridge",), (), 48, group_size=4)
+
+    def limit_of_the_first():
+        ranked = rows(run((root, store), tmp_path / "out", one).folder, "risk")
+        return ranked.filter(entity_id=HOMES[0])["limit_kwh"].item()
+
+    assert limit_of_the_first() == 250.0
+    ratings.write_text(RATINGS.replace(WIDE, TIGHT))
+    assert limit_of_the_first() == 0.625
+
+
+def test_what_one_device_found_is_not_taken_for_what_another_would_find(made, tmp_path):
+    kept = []
+    for device in ("cpu", "cuda"):  # which the forecaster and the detector here make no use of
+        done = run(made, tmp_path, FleetAsked(("ridge",), ("physical",), 48, group_size=4), device=device)
+        assert not done.stood
+        kept += [path.name for path in (tmp_path / "at" / ".fleet-days").rglob("physical-*")]
+    assert len(set(kept)) == 2
 
 
 def test_where_nothing_can_be_judged_what_failed_before_is_told_too(made, tmp_path, monkeypatch):

@@ -22,12 +22,12 @@ from loadproof.feeders.risk import count_over, rank_together
 from loadproof.morning_folder import MorningFolder
 from loadproof.parts import Map
 from loadproof.runner.detectors import detector_of
-from loadproof.runner.feeders_risk import read_asset_file
 from loadproof.runner.fleet_group import (
     FORECAST,
     Morning,
     forecast_group,
     judged_step,
+    known_ratings,
     saved_detector,
     saved_model,
     tell_group,
@@ -185,14 +185,14 @@ def _plan(
             "another instant with --at, or say with --data-lag when readings are published"
         )
     groups = numbered_groups(store.entities(dataset), asked.group_size)
-    facts = [*_what_is_read(store, dataset, t0, since, config, asked, models_root), name_of(groups)]
+    facts = [*_what_is_read(store, dataset, t0, since, config, asked, models_root), device, name_of(groups)]
     key = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
     folder = MorningFolder(output_dir / "at" / f"{t0:%Y-%m-%dT%H%MZ}", key)
     morning = Morning(
         folder, store.root, dataset, t0, since, seen.interval_mins, asked.models, asked.detectors, day, models_root,
         config, asked.horizon_steps, device, asked.assets.resolve() if asked.assets else None, asked.usual,
     )  # fmt: skip
-    read_asset_file(asked.assets)
+    known_ratings(morning)
     for name in morning.models:
         saved_model(morning, name)
     for name in morning.detectors:
@@ -251,7 +251,7 @@ def _publish(
 ) -> dict[str, Any]:  # fmt: skip
     """Put the tables of all groups that are done in place, and return what there is to say of them."""
     folder, among, watched = morning.folder, judged.among, judged.watched
-    numbers, assets = [group.number for group in done], read_asset_file(morning.assets)
+    numbers, assets = [group.number for group in done], known_ratings(morning)
     records = [folder.done(FORECAST, number) or {} for number in numbers]
     tell = {number: folder.done(judged_step("tell", among), number) for number in numbers}
     told = [number for number, record in tell.items() if record is not None]

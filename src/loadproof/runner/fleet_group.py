@@ -33,7 +33,7 @@ from loadproof.evaluation.outlook import count_fallbacks
 from loadproof.features.calendar import to_instant
 from loadproof.features.panel import Panel
 from loadproof.features.selection import as_datetime, read_panel
-from loadproof.feeders.assets import limits_of
+from loadproof.feeders.assets import Assets, limits_of
 from loadproof.feeders.risk import count_over, risk_of_quantiles
 from loadproof.forecaster import forecast_table
 from loadproof.morning_folder import MorningFolder
@@ -52,6 +52,7 @@ __all__ = [
     "Morning",
     "forecast_group",
     "judged_step",
+    "known_ratings",
     "numbered",
     "saved_detector",
     "saved_model",
@@ -130,7 +131,10 @@ def saved_detector(morning: Morning, name: str) -> detector_folder.Ready:
     return read_detector(morning.models_root / "detectors" / name, facts, config, morning.device)
 
 
-_assets = lru_cache(maxsize=8)(read_asset_file)
+@lru_cache(maxsize=8)
+def known_ratings(morning: Morning) -> Assets | None:
+    """Return the ratings of the run, read once a process."""
+    return read_asset_file(morning.assets)
 
 
 def _read(morning: Morning, group: Group, since: dt.datetime) -> Panel | None:
@@ -166,7 +170,7 @@ def _forecasts(morning: Morning, panel: Panel, group: Group) -> tuple[dict[str, 
         counts["fallbacks"][name] = count_fallbacks(forecast)
         levels = dict.fromkeys(able, "feeder")
         limits = limits_of(
-            levels, assets=_assets(morning.assets), usual=morning.usual, cyclic_ratio=morning.config.risk.cyclic_ratio,
+            levels, assets=known_ratings(morning), usual=morning.usual, cyclic_ratio=morning.config.risk.cyclic_ratio,
             interval_mins=panel.interval_mins,
         )  # fmt: skip
         if place == 0 and len(limits):
@@ -183,7 +187,7 @@ def watch_name(morning: Morning, name: str) -> str:
     weather = (store.read_summary("weather") or {}).get("sources")
     facts = saved_detector(morning, name).facts.model_dump(mode="json", exclude={"data_sha256"})
     folder = store.digest(morning.models_root / "detectors" / name / "config.json")
-    said = json.dumps([__version__, facts, folder, weather], sort_keys=True)
+    said = json.dumps([__version__, facts, folder, weather, morning.device], sort_keys=True)
     return f"{name}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
 
 
