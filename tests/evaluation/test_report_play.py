@@ -1,10 +1,14 @@
 """The chapter on self-play: what it tells, and what it says where there is nothing to tell."""
 
+import json
+from pathlib import Path
+
 import polars as pl
 
 from loadproof.evaluation.figures_play import loss_lines, reward_lines, scenario_chart
 from loadproof.evaluation.report_chapters_play import PlayContent, play_chapter
 
+ROOT = Path(__file__).parents[2]
 NAN = float("nan")
 CURVE = [
     {"episode": 1.0, "passed": 0.5, "real_share": 0.75, "reward/EV_SPIKE": 0.1},
@@ -69,3 +73,11 @@ def test_a_game_that_shows_nothing_has_its_curves_alone():
     body = play_chapter(PlayContent({"curve": CURVE, "train_windows": 9}, pl.DataFrame())).body
     assert "What paid" in body
     assert "that the proposer thought most of" not in body
+
+
+def test_what_the_chapter_says_of_the_experiment_is_what_its_figures_say():
+    body = " ".join(play_chapter(PlayContent({"curve": CURVE, "train_windows": 9}, pl.DataFrame())).body.split())
+    assert "worse than real days alone, and no better than scenarios drawn by lot; docs/selfplay.md is" in body
+    pairs = json.loads((ROOT / "docs/results/selfplay.json").read_text())["confirmation"]["pairs"]
+    assert pairs["full:real"]["primary"]["low"] > 0
+    assert pairs["full:uniform"]["primary"]["high"] > 0

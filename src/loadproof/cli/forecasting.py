@@ -117,6 +117,9 @@ def train_command(
 ) -> None:
     """Train models and keep them; a training that was killed goes on where it stopped.
 
+    Of selfplay an experiment found, by a protocol written first, that it forecasts worse than real days alone, and no
+    better than scenarios drawn by lot: docs/selfplay.md, docs/results/selfplay.md.
+
     Under torchrun its processes share the batches of patchtst and selfplay, and come to what one would.
 
     Example: loadproof train --dataset lcl --model patchtst --config params.yaml

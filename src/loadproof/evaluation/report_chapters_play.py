@@ -82,6 +82,8 @@ def play_chapter(play: PlayContent | None) -> Chapter:
         f"{plural(len(curve), 'episode')} upon {int(play.facts['train_windows']):,} windows. "
         f"{share_words(last['real_share'])} of what was learned from in the last episode were real days, and "
         f"{share_words(last['passed'])} of the proposed windows passed the table of constraints. Whether the game "
-        "helps on real hard days is asked by an experiment of its own, never by this page.",
+        "helps on real hard days is asked by an experiment of its own, never by this page. Its answer, by a protocol "
+        "written first: worse than real days alone, and no better than scenarios drawn by lot; docs/selfplay.md is the "
+        "protocol, docs/results/selfplay.md the figures.",
     )
     return Chapter("selfplay", heading, short, fragment(lead, *_curves(play.facts), *_pictures(play.pictures)))

@@ -9,10 +9,12 @@ from loadproof.features.windows import Inputs, Windows
 from loadproof.forecaster import FitReport, Forecast, Forecaster, ModelState
 from loadproof.models.patchtst_forecaster import PatchTSTForecaster, fingerprint
 from loadproof.ranks import ALONE, Ranks
+from loadproof.scenario.kinds import Kind
 from loadproof.selfplay.arms import ARMS, PLAYED
 from loadproof.selfplay.pictures import picture_rows
 from loadproof.selfplay.start import game_of, start
 from loadproof.selfplay.trainer import Episode, episodes
+from loadproof.selfplay.verifier import CONSTRAINTS
 
 __all__ = ["SelfPlayForecaster"]
 
@@ -53,7 +55,8 @@ class SelfPlayForecaster(Forecaster):
         before = begun.warm.state()
         game = game_of(begun, ARMS[PLAYED], self.knobs, ranks=ranks)
         path = folder / "play.safetensors" if folder else None
-        records = tuple(_curve(episode) for episode in episodes(game, seed=seed, path=path, identity=identity))
+        played = episodes(game, seed=seed, path=path, identity=identity)
+        records = tuple(_curve(episode, game.proposer.kinds) for episode in played)
         self._forecaster = begun.warm
         shown = picture_rows(game, before, valid) if len(valid) else None
         return FitReport(len(train), len(valid), records, shown)
@@ -77,12 +80,16 @@ class SelfPlayForecaster(Forecaster):
         self._forecaster.restore(state)
 
 
-def _curve(episode: Episode) -> dict[str, float]:
-    """Return one episode as numbers by name, for the curves."""
-    by_kind: dict[str, list[float]] = {}
+def _curve(episode: Episode, kinds: tuple[Kind, ...]) -> dict[str, float]:
+    """Return one episode as numbers by name, for the curves; each of ``kinds`` has its share, 0 where not proposed."""
+    by_kind: dict[Kind, list[float]] = {kind: [] for kind in kinds}
     for proposal, reward in zip(episode.proposals, episode.rewards, strict=True):
-        by_kind.setdefault(proposal.scenario.kind, []).append(reward)
+        by_kind[proposal.scenario.kind].append(reward)
+    learned = episode.learned._asdict()
+    parts = dict(zip(CONSTRAINTS, learned.pop("by_constraint"), strict=False))
     record = {"episode": float(episode.episode), "passed": episode.passed, "real_share": episode.real_share}
-    record |= episode.learned._asdict() | {"evenness": episode.diversity[0], "spread": episode.diversity[1]}
-    record |= {f"reward/{kind}": float(np.mean(rewards)) for kind, rewards in by_kind.items()}
+    record |= learned | {"evenness": episode.diversity[0], "spread": episode.diversity[1]}
+    record |= {f"penalty_by_constraint/{name}": value for name, value in parts.items()}
+    record |= {f"share/{kind}": len(rewards) / len(episode.proposals) for kind, rewards in by_kind.items()}
+    record |= {f"reward/{kind}": float(np.mean(rewards)) for kind, rewards in by_kind.items() if rewards}
     return record | (episode.judged._asdict() if episode.judged else {})

@@ -44,9 +44,9 @@ class Learned(NamedTuple):
 
     @classmethod
     def mean(cls, some: Sequence[Self]) -> Self:
-        """Return the means of several updates."""
+        """Return the means of several updates; by constraint, of those that say so: older checkpoints do not."""
         loss, excess, pull = (float(np.mean(values)) for values in zip(*(one[:3] for one in some), strict=True))
-        parts = zip(*(one.by_constraint for one in some), strict=True)
+        parts = zip(*(one.by_constraint for one in some if one.by_constraint), strict=True)
         return cls(loss, excess, pull, tuple(float(np.mean(values)) for values in parts))
 
 
