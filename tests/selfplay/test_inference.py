@@ -60,6 +60,42 @@ def test_seeds_that_disagree_widen_the_interval():
     assert said.by_seed == pytest.approx(np.log([0.8, 1.0, 1.25]))
 
 
+SWAY = 0.1
+"""By so much every second seed, home or week is worse than its fellows, and the others are better."""
+
+
+def swayed(ways, *, of=16, elsewhere=4):
+    """Return how wide the interval is where seeds, homes or weeks sway; ``of`` each of those, ``elsewhere`` others."""
+    sizes = {way: of if way in ways else elsewhere for way in ("seed", "home", "week")}
+    apart = {}
+    for seed in range(sizes["seed"]):
+        rows = frame(1.0, homes=sizes["home"], weeks=sizes["week"])
+        odd = {
+            "seed": pl.lit(seed % 2),
+            "home": pl.col("entity_id").str.slice(4).cast(int) % 2,
+            "week": pl.col("week") % 2,
+        }
+        away = sum(SWAY * (2 * odd[way] - 1) for way in ways)
+        apart[seed] = rows.with_columns(pl.col("loss") * away.exp())
+    same = dict.fromkeys(apart, frame(1.0, homes=sizes["home"], weeks=sizes["week"]))
+    said = compare([pair(apart, same)], draws=2000, rng=np.random.default_rng(0))
+    return said.high - said.low
+
+
+@pytest.mark.parametrize("way", ["seed", "home", "week"])
+def test_what_a_whole_seed_home_or_week_shares_is_as_uncertain_as_they_are_few_however_many_the_rest(way):
+    by_hand = 2 * 1.96 * SWAY  # over the root of how many there are
+    assert swayed([way]) == pytest.approx(by_hand / 16**0.5, rel=0.1)
+    assert swayed([way], of=64) == pytest.approx(by_hand / 64**0.5, rel=0.1)
+    assert swayed([way], elsewhere=16) == pytest.approx(by_hand / 16**0.5, rel=0.1)  # no narrower: they say nothing new
+
+
+def test_what_homes_weeks_and_seeds_share_adds_up_in_squares():
+    each = 2 * 1.96 * SWAY / 16**0.5
+    assert swayed(["home", "week"]) == pytest.approx(2**0.5 * each, rel=0.1)
+    assert swayed(["seed", "home", "week"]) == pytest.approx(3**0.5 * each, rel=0.1)
+
+
 def test_no_difference_is_found_in_noise_nineteen_times_of_twenty():
     misses = 0
     for trial in range(40):
