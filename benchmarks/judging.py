@@ -50,7 +50,7 @@ def morning_in(work: Path, feeders: int) -> tuple[Morning, list[Group]]:
     """Return a morning that holds judging and nothing else, and its groups."""
     config = ExperimentConfig()
     day = config.forecast.test_from + dt.timedelta(days=100)
-    folder = MorningFolder(work / f"judging-{feeders}", "made")
+    folder = MorningFolder(work / f"judging-{feeders}", "ssen", "made")
     t0 = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
     lots = range(0, feeders, SIZE)
     groups = [Group(number, f"f{at:07d}", f"f{at + SIZE - 1:07d}", SIZE) for number, at in enumerate(lots)]

@@ -1,9 +1,9 @@
 """A morning's run at rest: what each group of entities left, under way in a working folder, then all of it in place.
 
-Below ``<root>/`` (one ``t0``) the folder ``.fleet-<key>/`` is under way: ``<table>/part-NNNNN.parquet`` of each group,
-``<table>/part-NNNNN.safetensors`` where it is arrays, and ``done/<step>/NNNNN.json``, a small record that is put there
-last. ``fleet/`` holds the tables of a run that ended, and ``fleet.json``, its summary; the folder is put in place
-whole. ``<root>/../.fleet-days/`` keeps scored days from one morning to the next.
+Below ``<root>/`` (one ``t0``) the folder ``.fleet-<dataset>-<key>/`` is under way: ``<table>/part-NNNNN.parquet`` of
+each group, ``<table>/part-NNNNN.safetensors`` where it is arrays, and ``done/<step>/NNNNN.json``, a small record that
+is put there last. ``fleet/`` holds the tables of a run that ended, and ``fleet.json``, its summary; the folder is put
+in place whole. ``<root>/../.fleet-days/<dataset>/`` keeps scored days from one morning to the next.
 """
 
 import json
@@ -26,6 +26,7 @@ from safetensors.numpy import save_file
 
 from loadproof.errors import ConfigError, SchemaError
 from loadproof.files import as_json, write_parquet, write_text, write_together
+from loadproof.schema import Dataset
 
 __all__ = ["Arrays", "MorningFolder"]
 
@@ -77,9 +78,10 @@ def _show(file: Path, place: Path) -> None:
 
 @dataclass(frozen=True)
 class MorningFolder:
-    """Where a run of one instant lies; ``key`` names what goes into it, so that other input starts anew."""
+    """Where a run of one instant and dataset lies; ``key`` names what goes into it, so that other input starts anew."""
 
     root: Path
+    dataset: Dataset
     key: str
 
     @property
@@ -90,7 +92,7 @@ class MorningFolder:
     @property
     def working(self) -> Path:
         """What is under way."""
-        return self.root / f".fleet-{self.key}"
+        return self.root / f".fleet-{self.dataset}-{self.key}"
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -216,12 +218,18 @@ class MorningFolder:
                 shutil.rmtree(other, ignore_errors=True)  # another morning may be at it
 
     def _days(self, watch: str, whose: str) -> Path:
-        return self.root.parent / ".fleet-days" / watch / f"{whose}.parquet"
+        return self.root.parent / ".fleet-days" / self.dataset / watch / f"{whose}.parquet"
 
     def standing(self) -> dict[str, Any] | None:
-        """Return the summary of the run that ended with all that this one would read, None of any other."""
+        """Return the summary of the run that ended with all that this one would read, None of any other.
+
+        Raises:
+            ConfigError: If the run that ended is another dataset's, which this one would take the place of.
+        """
         self._swap()
         summary = _read_json(self.final / SUMMARY)
+        if summary is not None and summary.get("dataset") != self.dataset:
+            raise ConfigError(f"{self.final}: holds the morning of {summary.get('dataset')}; name another --output-dir")
         return summary if summary is not None and summary.get("key") == self.key else None
 
     def publish(
@@ -233,7 +241,7 @@ class MorningFolder:
         Args:
             parts: Tables that stay a file a group, what each is called so far, and which groups have one.
             whole: Tables that are one file.
-            summary: What the run found; ``key`` is added.
+            summary: What the run found; ``dataset`` and ``key`` are added.
 
         Raises:
             FileNotFoundError: If a table is not there; nothing is put in place.
@@ -241,7 +249,7 @@ class MorningFolder:
         beside = self.root / ".fleet.tmp"
         shutil.rmtree(beside, ignore_errors=True)
         files = {beside / f"{name}.parquet": partial(write_parquet, frame) for name, frame in whole.items()}
-        summary = {**summary, "key": self.key}
+        summary = {**summary, "dataset": self.dataset, "key": self.key}
         write_together({**files, beside / SUMMARY: _json(summary)})
         for table, (source, numbers) in parts.items():
             (beside / table).mkdir(parents=True, exist_ok=True)
@@ -263,6 +271,6 @@ class MorningFolder:
         shutil.rmtree(old, ignore_errors=True)
 
     def clear(self) -> None:
-        """Remove what is under way of all runs of the instant."""
-        for path in self.root.glob(".fleet-*"):
+        """Remove what is under way of all runs of the instant and dataset."""
+        for path in self.root.glob(f".fleet-{self.dataset}-*"):
             shutil.rmtree(path)

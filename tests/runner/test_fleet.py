@@ -324,7 +324,7 @@ def test_groups_of_other_borders_have_another_name_though_their_numbers_are_the_
 
 
 def test_what_is_damaged_under_way_is_named_and_the_mend_said(tmp_path):
-    folder = morning_folder.MorningFolder(tmp_path, "key")
+    folder = MorningFolder(tmp_path, "lcl", "key")
     for path in (folder.part("days/ridge", 0), folder.part("leaves/ridge", 0).with_suffix(".safetensors")):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"")
@@ -340,7 +340,7 @@ def hold_elsewhere(numbers, elsewhere):
     def two_machines(function, items):
         for item in items:
             morning, *rest = function.args
-            folder = MorningFolder(elsewhere / morning.folder.root.name, morning.folder.key)
+            folder = replace(morning.folder, root=elsewhere / morning.folder.root.name)
             there = partial(function.func, replace(morning, folder=folder), *rest)
             yield (there if item.number in numbers else function)(item)
 
@@ -422,6 +422,16 @@ def test_what_one_device_found_is_not_taken_for_what_another_would_find(made, tm
         assert not done.stood
         kept += [path.name for path in (tmp_path / "at" / ".fleet-days").rglob("physical-*")]
     assert len(set(kept)) == 2
+
+
+def test_a_morning_in_the_place_of_another_datasets_is_refused_before_any_group_is_begun(made, tmp_path):
+    done = run(made, tmp_path, FleetAsked(("ridge",), (), 48))
+    theirs = (done.folder / "fleet.json").read_text().replace('"lcl"', '"ssen"')
+    (done.folder / "fleet.json").write_text(theirs)
+    before = content(tmp_path)
+    with pytest.raises(ConfigError, match=r"fleet: holds the morning of ssen; name another --output-dir$"):
+        run(made, tmp_path)
+    assert content(tmp_path) == before
 
 
 def test_where_nothing_can_be_judged_what_failed_before_is_told_too(made, tmp_path, monkeypatch):

@@ -108,8 +108,8 @@ def fleet(
         track: Shows progress.
 
     Raises:
-        ConfigError: If a name is none, a model is not a saved one, there is nothing to forecast, or another process is
-            at the same instant.
+        ConfigError: If a name is none, a model is not a saved one, there is nothing to forecast, the tables there are
+            another dataset's, or another process is at the same instant.
         SchemaError: If a model or detector is not there, is damaged, or was made for other data.
     """
     where = output_dir.resolve(), models_root.resolve()  # another process may stand in another folder
@@ -187,7 +187,7 @@ def _plan(
     groups = numbered_groups(store.entities(dataset), asked.group_size)
     facts = [*_what_is_read(store, dataset, t0, since, config, asked, models_root), device, name_of(groups)]
     key = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-    folder = MorningFolder(output_dir / "at" / f"{t0:%Y-%m-%dT%H%MZ}", key)
+    folder = MorningFolder(output_dir / "at" / f"{t0:%Y-%m-%dT%H%MZ}", dataset, key)
     morning = Morning(
         folder, store.root, dataset, t0, since, seen.interval_mins, asked.models, asked.detectors, day, models_root,
         config, asked.horizon_steps, device, asked.assets.resolve() if asked.assets else None, asked.usual,
@@ -257,7 +257,7 @@ def _publish(
     told = [number for number, record in tell.items() if record is not None]
     parts, whole = _tables(morning, judged, numbers, told)
     summary = {
-        "loadproof_version": __version__, "dataset": morning.dataset, "t0_utc": morning.t0.isoformat(),
+        "loadproof_version": __version__, "t0_utc": morning.t0.isoformat(),
         "day": morning.day.isoformat(), "horizon_steps": morning.horizon_steps, "seed": morning.config.seed,
         "groups": len(groups), "entities": sum(record["entities"] for record in records),
         "failed": {str(number): why for number, why in sorted(failed.items())},
