@@ -14,7 +14,11 @@ def test_the_lots_of_a_study_are_packed_as_a_cluster_would_and_named_by_what_the
         for item in items:
             _, unpacked = pickle.loads(pickle.dumps((function, item)))
             names.append(str(unpacked))
-            yield len(unpacked.tasks)
+            paths = [path for _, path, _ in unpacked.tasks]
+            for path in paths:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            yield paths
 
     done = study(
         store, "lcl", tmp_path / "records", tmp_path / "work", config=ExperimentConfig(), budget="pilot",

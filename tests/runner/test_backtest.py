@@ -1,6 +1,8 @@
+import contextlib
 import datetime as dt
 import shutil
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,7 +12,7 @@ from tests.runner.made_stores import make_store
 from loadproof.baselines import BASELINES
 from loadproof.baselines.seasonal import SeasonalNaive
 from loadproof.config import BacktestConfig, ExperimentConfig, ForecastConfig, RidgeConfig
-from loadproof.errors import ConfigError, SchemaError
+from loadproof.errors import ConfigError, EngineError, SchemaError
 from loadproof.records import find_records, read_facts
 from loadproof.runner.backtest import Only, backtest, board_of
 from loadproof.schema import WEATHER
@@ -85,6 +87,33 @@ def test_a_second_board_makes_0_of_its_14_jobs_and_tells_the_same(store, whole, 
     assert bytes_of(tmp_path) == before
     assert again.rows == first.rows
     assert {row["split"] for row in first.rows} == {"unseen_homes_and_time", "unseen_time", "chronological"}
+
+
+def test_a_board_leaves_its_records_here_wherever_its_workers_stand_and_says_when_they_are_not(
+    store, tmp_path, monkeypatch
+):
+    (tmp_path / "client").mkdir()
+    (tmp_path / "worker").mkdir()
+    monkeypatch.chdir(tmp_path / "client")
+    only, shared = Only(models=("ridge",), folds=("chronological",)), True
+
+    def away(function, items):
+        for item in items:
+            with contextlib.chdir(tmp_path / "worker"):
+                task = function(item)
+            for path in () if shared else task.paths.values():
+                path.unlink()
+            yield task
+
+    def ask(root):
+        return backtest(store, "lcl", Path(root), config=config_of(), forecasters=BUILDERS, only=only, map_=away)
+
+    done = ask("records")
+    assert len(find_records(tmp_path / "client" / "records")) == 2 * done.made > 0
+    assert not list((tmp_path / "worker").iterdir())
+    shared = False
+    with pytest.raises(EngineError, match=r"parquet was done elsewhere, by a worker that does not share this folder"):
+        ask("lost")
 
 
 def test_a_board_cut_off_after_5_jobs_goes_on_and_ends_as_if_it_had_not_been(store, whole, tmp_path):

@@ -1,6 +1,8 @@
 """A study keeps one record a job, goes on where it stopped, and asks for weather."""
 
+import contextlib
 import math
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -8,7 +10,7 @@ import pytest
 from tests.selfplay.game_fixtures import KNOBS, NETWORK, panel, split, weather
 
 from loadproof.config import ExperimentConfig
-from loadproof.errors import ConfigError
+from loadproof.errors import ConfigError, EngineError
 from loadproof.features.panel import Panel
 from loadproof.features.place import LONDON
 from loadproof.records import find_records, read_record
@@ -57,10 +59,10 @@ class _Store:
         path.write_text(str(value))
 
 
-def run(root, arms=("real", "full"), seeds=1, **options):
+def run(root, arms=("real", "full"), seeds=1, folds=(FOLD,), halves=("A",), **options):
     return study(
         _Store(), "lcl", root / "records", root / "work", config=ExperimentConfig(), budget="tiny", arms=arms,
-        seeds=seeds, folds=[FOLD], halves=["A"], **options,
+        seeds=seeds, folds=folds, halves=halves, **options,
     )  # fmt: skip
 
 
@@ -133,3 +135,45 @@ def test_unknown_words_are_answered_with_those_there_are(tmp_path, table):
         )  # fmt: skip
     with pytest.raises(ConfigError, match="no arm is called"):
         run(tmp_path, arms=("magic",))
+    with pytest.raises(ConfigError, match=r"^no fold is called 'q5'; there are: held_2013-01-01, .*, chronological$"):
+        run(tmp_path, folds=(FOLD, "q5"), map_=None)  # and so no job is begun
+    with pytest.raises(ConfigError, match=r"^no half is called 'C'; there are: A, B$"):
+        run(tmp_path, halves=("A", "C"), map_=None)
+
+
+def test_a_word_said_twice_is_played_once():
+    said = {"arms": ["real", "full", "real"], "folds": [FOLD, FOLD], "halves": ["A", "B", "A"]}
+    once = {"arms": ["real", "full"], "folds": [FOLD], "halves": ["A", "B"]}
+    assert list(plan.jobs(**said, seeds=1)) == list(plan.jobs(**once, seeds=1))
+
+
+def test_a_study_whose_records_are_named_from_here_leaves_them_here_wherever_its_workers_stand(
+    tmp_path, table, monkeypatch
+):
+    (tmp_path / "client").mkdir()
+    (tmp_path / "worker").mkdir()
+    monkeypatch.chdir(tmp_path / "client")
+
+    def away(function, items):
+        for item in items:
+            with contextlib.chdir(tmp_path / "worker"):
+                done = function(item)
+            yield done
+
+    done = run(Path(), arms=("real",), map_=away)
+    assert (done.planned, done.made) == (1, 1)
+    assert len(find_records(tmp_path / "client" / "records")) == 1
+    assert (tmp_path / "client" / "work" / "tiny").is_dir()
+    assert not list((tmp_path / "worker").iterdir())
+
+
+def test_records_that_a_worker_wrote_to_a_folder_of_its_own_are_said_to_be_lost(tmp_path, table):
+    def unshared(function, items):
+        for item in items:
+            records = function(item)
+            for path in records:
+                path.unlink()
+            yield records
+
+    with pytest.raises(EngineError, match=r"none: real-seed1.parquet was done elsewhere, by a worker that does not"):
+        run(tmp_path, arms=("real",), map_=unshared)

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from loadproof import __version__
 from loadproof.config import ExperimentConfig
-from loadproof.errors import ConfigError, SchemaError
+from loadproof.errors import ConfigError, EngineError, SchemaError, not_shared
 from loadproof.evaluation.board import Part, board_rows
 from loadproof.evaluation.board_ground import Ground, lay_ground
 from loadproof.evaluation.board_hourly import hourly_rows
@@ -150,8 +150,8 @@ class _Ground:
 _GROUND: Final = _Ground()
 
 
-def _do(board: _Board, task: _Task) -> str:
-    """Do a job, write its records, and return its name."""
+def _do(board: _Board, task: _Task) -> _Task:
+    """Do a job, write its records, and return it."""
     job, builders = task.job, board.forecasters or FORECASTERS
     ground = _GROUND.at(board, job.setting)
     forecaster = builders[job.model](_knobs_of(job.setting, board.config), board.device)
@@ -160,7 +160,7 @@ def _do(board: _Board, task: _Task) -> str:
     by_whom = {"loadproof_version": __version__, "device": board.device, "libraries": libraries}
     facts = task.identity | judged.facts | by_whom
     write_records({path: Record(facts | {"variant": name}, judged.frames[name]) for name, path in task.paths.items()})
-    return job.path
+    return task
 
 
 def _say_how_long(tasks: Sequence[_Task], root: Path) -> None:
@@ -199,10 +199,11 @@ def backtest(
 
     Raises:
         ConfigError: If a model is unknown, no job is left, a block lies outside the data, or weather is lacking.
+        EngineError: If a record is not here: a worker wrote it to a folder of its own.
     """
     began = time.perf_counter()
     builders = {str(name): build for name, build in (FORECASTERS if forecasters is None else forecasters).items()}
-    tasks = _tasks(store, dataset, records_root, config, only)
+    tasks = _tasks(store, dataset, records_root.absolute(), config, only)
     if unknown := sorted({task.job.model for task in tasks} - set(builders)):
         raise ConfigError(f"no model is called {unknown[0]!r}; there are: {', '.join(sorted(builders))}")
     todo = [task for task in tasks if not records_stand(task.paths, task.identity)]
@@ -213,8 +214,10 @@ def backtest(
         facts = data_facts(store, dataset, with_weather=True)
         key = json.dumps([str(store.root), dataset, facts, wants, config.model_dump_json()])
         board = _Board(store, dataset, config, forecasters, device, wants, key)
-        for path in track(map_(partial(_do, board), todo), "judging", len(todo)):
-            logger.info("%s: judged", path)
+        for task in track(map_(partial(_do, board), todo), "judging", len(todo)):
+            if lost := [path for path in task.paths.values() if not path.is_file()]:
+                raise EngineError(not_shared(lost[0].parent, lost[0].name))
+            logger.info("%s: judged", task)
     paths = [path for task in tasks for path in task.paths.values()]
     rows = board_of(paths, draws=config.evaluation.bootstrap_draws)
     seconds = time.perf_counter() - began

@@ -68,8 +68,8 @@ def scores_by_homes(days: Sweep, folder: Path, config: ExperimentConfig, spread:
     """Yield the scores of each chunk of homes of a sweep, each from a task that reads readings and detector itself."""
     weather_too = data_facts(spread.store, spread.dataset, with_weather=True)["data_sha256"]
     asked = _Asked(
-        spread.store, spread.dataset, folder, spread.device, spread.span, config.model_dump_json(), days.first,
-        days.last, stamp=f"{digest_model(folder)} {weather_too}",
+        spread.store, spread.dataset, folder.absolute(), spread.device, spread.span, config.model_dump_json(),
+        days.first, days.last, stamp=f"{digest_model(folder)} {weather_too}",
     )  # fmt: skip
     found: Iterable[DayScores] = spread.map_(partial(_score_homes, asked), [_Homes(names) for names in days.lots])
     for part in found:

@@ -96,8 +96,8 @@ def predict(
     builder_of(model)
     path = output_dir / "at" / f"{t0:%Y-%m-%dT%H%MZ}" / f"{model}.parquet"
     asked = Asked(
-        store, dataset, model, t0, config, horizon_steps, models_root, device,
-        folder=path.with_name(f".{model}.parts"), stamp=model_stamp(store, dataset, models_root / model),
+        store, dataset, model, t0, config, horizon_steps, models_root.absolute(), device,
+        folder=path.with_name(f".{model}.parts").absolute(), stamp=model_stamp(store, dataset, models_root / model),
     )  # fmt: skip
     ready = None
     if model in AT_ONCE:

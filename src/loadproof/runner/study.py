@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from loadproof import __version__
 from loadproof.config import ExperimentConfig
-from loadproof.errors import ConfigError
+from loadproof.errors import ConfigError, EngineError, not_shared
 from loadproof.parts import Map
 from loadproof.records import Record, write_records
 from loadproof.runner.blocks import data_facts, read_all, read_surroundings
@@ -81,8 +81,8 @@ class _Lot:
         return f"seed {job.seed} of {job.fold}, half {job.half}"
 
 
-def _play(played: _Played, lot: _Lot) -> int:
-    """Play the jobs of a lot one by one, each to its record, and return how many they were."""
+def _play(played: _Played, lot: _Lot) -> list[Path]:
+    """Play the jobs of a lot one by one, and return their records."""
     store, config, budget = played.store, played.config, played.budget
     place, weather = read_surroundings(store, config.features.model_copy(update=WEATHER), seed=config.seed)
     if weather is None:
@@ -101,7 +101,7 @@ def _play(played: _Played, lot: _Lot) -> int:
         if done.pictures.height:
             write_records({beside.with_suffix(".pictures.parquet"): Record(identity, done.pictures)})
         logger.info("%s: played and judged", job.path)
-    return len(lot.tasks)
+    return [path for _, path, _ in lot.tasks]
 
 
 def _lots(todo: Sequence[tuple[Job, Path, dict[str, Any]]]) -> list[_Lot]:
@@ -135,18 +135,21 @@ def study(
 
     Raises:
         ConfigError: If a budget, arm, fold or half is unknown, or weather is lacking.
+        EngineError: If a record is not here: a worker wrote it to a folder of its own.
     """
     began = time.perf_counter()
     if budget not in BUDGETS:
         raise ConfigError(f"no budget is called {budget!r}; there are: {', '.join(BUDGETS)}")
     data = {"dataset": dataset, **data_facts(store, dataset, with_weather=True)}
     planned = [
-        (job, records_root / budget / f"{job.path}.parquet", identity_of(job, budget, config, data))
+        (job, records_root.absolute() / budget / f"{job.path}.parquet", identity_of(job, budget, config, data))
         for job in jobs(arms=arms, seeds=seeds, folds=folds, halves=halves, first_seed=first_seed)
     ]
     todo = [task for task in planned if not records_stand({"record": task[1]}, task[2])]
     if todo:
-        lots, played = _lots(todo), _Played(store, dataset, work_root, budget, config, device)
-        for count in track(map_(partial(_play, played), lots), "playing", len(lots)):
-            logger.debug("%d jobs played", count)
+        lots, played = _lots(todo), _Played(store, dataset, work_root.absolute(), budget, config, device)
+        for records in track(map_(partial(_play, played), lots), "playing", len(lots)):
+            if lost := [path for path in records if not path.is_file()]:
+                raise EngineError(not_shared(lost[0].parent, lost[0].name))
+            logger.debug("%d jobs played", len(records))
     return StudyReport(len(planned), len(todo), len(planned) - len(todo), time.perf_counter() - began)
