@@ -13,7 +13,7 @@ from loadproof.features.weather import Weather
 from loadproof.scenario.ground import Ground
 from loadproof.selfplay import exam as exam_module
 from loadproof.selfplay import tables as module
-from loadproof.selfplay.plan import FOLDS, PLAIN
+from loadproof.selfplay.plan import FOLD_NAMES, PLAIN
 from loadproof.selfplay.tables import Table, set_table, study_folds
 
 FOLD = "held_2013-04-01"
@@ -73,7 +73,7 @@ def half_hours(windows):
 
 def test_the_plain_split_judges_the_last_quarter_and_learns_nothing_after_it():
     folds = study_folds(panel(), ForecastConfig())
-    assert list(folds) == [*(f"held_{first}" for first in FOLDS), PLAIN]
+    assert tuple(folds) == FOLD_NAMES
     plain, last = folds[PLAIN], folds["held_2013-10-01"]
     assert plain.test == last.test
     assert plain.valid.end == plain.test.start == np.datetime64("2013-09-30T23:00")  # UK midnight
@@ -82,9 +82,13 @@ def test_the_plain_split_judges_the_last_quarter_and_learns_nothing_after_it():
     assert last.learns_after
 
 
-def test_a_fold_that_there_is_not_is_answered_with_those_there_are():
-    with pytest.raises(ConfigError, match=r"no fold 'q5'.*held_2013-10-01, chronological; halves: A, B"):
-        set_table(panel(), weather(), LONDON, fold="q5", half="A", knobs=ForecastConfig(), seed=1)
+def test_a_fold_or_half_that_there_is_not_is_answered_with_those_there_are():
+    for fold, half, said in (
+        ("q5", "A", r"^no fold is called 'q5'; there are: held_2013-01-01, .*, held_2013-10-01, chronological$"),
+        (PLAIN, "C", r"^no half is called 'C'; there are: A, B$"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            set_table(panel(), weather(), LONDON, fold=fold, half=half, knobs=ForecastConfig(), seed=1)
 
 
 def test_nobody_who_is_learned_from_is_judged_and_the_other_half_judges_whom_this_one_learns_from():

@@ -1,14 +1,16 @@
 """What a study consists of: budgets, stages, and a job for each arm, fold, half of the homes, left-out family, seed."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from loadproof.config import PatchTSTConfig, SelfPlayConfig
+from loadproof.errors import ConfigError
 from loadproof.scenario.kinds import Family
 from loadproof.selfplay.arms import ARMS, FURTHER, THIRD, arm_of
 
-__all__ = ["BUDGETS", "FOLDS", "LEFT_OUT", "NO_FAMILY", "PLAIN", "STAGES", "Budget", "Job", "Stage", "jobs"]
+__all__ = ["BUDGETS", "FOLDS", "FOLD_NAMES", "HALVES", "LEFT_OUT", "NO_FAMILY", "PLAIN", "STAGES", "Budget", "Job",
+           "Stage", "jobs", "require_known"]  # fmt: skip
 
 
 class Budget(NamedTuple):
@@ -59,6 +61,10 @@ FOLDS: Final = (dt.date(2013, 1, 1), dt.date(2013, 4, 1), dt.date(2013, 7, 1), d
 PLAIN: Final = "chronological"
 """The fold that learns from what came before the last quarter, and from nothing after it."""
 
+FOLD_NAMES: Final = (*(f"held_{first}" for first in FOLDS), PLAIN)
+
+HALVES: Final = ("A", "B")
+
 
 class Stage(NamedTuple):
     """Which jobs the protocol asks for: who is compared, with how many seeds from which on, and on what."""
@@ -104,20 +110,33 @@ class Job(NamedTuple):
         return f"{self.fold}/{self.half}/{self.left_out}/{self.arm}-seed{self.seed}"
 
 
+def require_known(what: str, said: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse a name that is none of those known.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    if strange := [name for name in said if name not in known]:
+        raise ConfigError(f"no {what} is called {strange[0]!r}; there are: {', '.join(known)}")
+
+
 def jobs(
     *, arms: Sequence[str], seeds: int, folds: Sequence[str], halves: Sequence[str], left_out: Sequence[str] = LEFT_OUT,
     first_seed: int = 1,
 ) -> Iterator[Job]:  # fmt: skip
-    """Yield every job, those of one seed together, so that a study cut off early still compares its arms.
+    """Yield every job once, those of one seed together, so that a study cut off early still compares its arms.
 
     Raises:
-        ConfigError: If an arm is unknown.
+        ConfigError: If an arm, fold or half is unknown.
     """
-    plain = [name for name in arms if arm_of(name).filler != "scenarios"]
-    played = [name for name in arms if arm_of(name).filler == "scenarios"]
+    require_known("fold", folds, FOLD_NAMES)
+    require_known("half", halves, HALVES)
+    wanted = tuple(dict.fromkeys(arms))
+    plain = [name for name in wanted if arm_of(name).filler != "scenarios"]
+    played = [name for name in wanted if arm_of(name).filler == "scenarios"]
     for seed in range(first_seed, first_seed + seeds):
-        for fold in folds:
-            for half in halves:
+        for fold in dict.fromkeys(folds):
+            for half in dict.fromkeys(halves):
                 yield from (Job(fold, half, NO_FAMILY, seed, name) for name in plain)
                 for family in left_out:
                     yield from (Job(fold, half, family, seed, name) for name in played)

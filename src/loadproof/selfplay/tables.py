@@ -20,11 +20,10 @@ from loadproof.features.windows import Windows, cut_windows
 from loadproof.scenario.ground import lay_ground
 from loadproof.seeds import rng_for
 from loadproof.selfplay.exam import SUM_HOMES, Exam, days_exam, set_exam
-from loadproof.selfplay.plan import FOLDS
+from loadproof.selfplay.plan import FOLDS, HALVES, require_known
 
-__all__ = ["HALVES", "Table", "set_table", "study_folds", "whole_days"]
+__all__ = ["Table", "set_table", "study_folds", "whole_days"]
 
-HALVES: Final = ("A", "B")
 _UNTIL: Final = dt.date(2014, 1, 1)
 _VALID_DAYS: Final = 28
 _MOSTLY: Final = 0.9
@@ -64,8 +63,8 @@ def set_table(
         ConfigError: If there is no such fold or half.
     """
     folds = study_folds(panel, knobs)
-    if fold not in folds or half not in HALVES:
-        raise ConfigError(f"there is no fold {fold!r} or no half {half!r}; folds: {', '.join(folds)}; halves: A, B")
+    require_known("fold", [fold], list(folds))
+    require_known("half", [half], HALVES)
     order = rng_for(seed, "study/halves").permutation(panel.entities)
     both = order[: len(order) // 2], order[len(order) // 2 :]
     mine, theirs = both if half == "A" else both[::-1]
