@@ -14,6 +14,7 @@ import polars as pl
 __all__ = [
     "ROWS_PER_GROUP",
     "as_json",
+    "error_number",
     "naming",
     "settle",
     "sink_parquet",
@@ -27,6 +28,14 @@ ROWS_PER_GROUP: Final = 131_072
 """Small enough that one feeder's month touches one or two row groups of many; explicit, for identical bytes."""
 
 
+def error_number(error: BaseException) -> int | None:
+    """Return the system's number of what went wrong with a file, as Python, HDF5 or polars tell it; else None."""
+    if not isinstance(error, (pl.exceptions.ComputeError, OSError)):
+        return None
+    told = re.search(r"(?:os error|errno =) (\d+)", str(error))
+    return getattr(error, "errno", None) or (int(told[1]) if told else None)
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Name the file in what goes wrong as it is written, which Arrow and polars do not.
@@ -37,8 +46,7 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.ComputeError, OSError) as error:
-        told = re.search(r"os error (\d+)", str(error))
-        number = getattr(error, "errno", None) or (int(told[1]) if told else None)
+        number = error_number(error)
         if number is None or getattr(error, "filename", None) is not None:
             raise
         raise OSError(number, os.strerror(number), str(path)) from error

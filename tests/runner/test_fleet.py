@@ -1,6 +1,7 @@
 """A morning's run: what each entity gets is what it gets by itself, and nothing is done twice or lost."""
 
 import datetime as dt
+import errno
 import json
 import os
 import shutil
@@ -156,6 +157,23 @@ def test_a_reading_that_stands_twice_fails_its_group_alone_which_alone_is_done_w
     assert not mended.failed and march.stat() != stamp
     for table in ("forecasts/ridge", "scores/sub_pca", "alerts/sub_pca", "risk"):
         assert rows(mended.folder, table).equals(rows(ran.folder, table)), table
+
+
+def test_a_group_that_a_shared_folder_failed_twice_is_done_in_the_same_run(made, ran, tmp_path, monkeypatch):
+    stumbles = []
+
+    def stumbling(folder, step, number, *rest):
+        if number == 1 and len(stumbles) < 2:
+            stumbles.append(step)
+            raise OSError(errno.ESTALE, "Stale file handle")
+        keep(folder, step, number, *rest)
+
+    keep = MorningFolder.keep
+    monkeypatch.setattr(MorningFolder, "keep", stumbling)
+    done = run(made, tmp_path)
+    assert stumbles == ["forecast", "forecast"]
+    assert not done.failed
+    assert content(done.folder) == content(ran.folder)
 
 
 def test_a_group_that_failed_for_want_of_disk_is_tried_again_and_no_other(made, tmp_path, monkeypatch):

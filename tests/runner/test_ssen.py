@@ -1,6 +1,8 @@
 import datetime as dt
+import errno
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +15,9 @@ from tests.runner.ssen_servers import FEEDERS, LOOKUP, Bucket, day_csv, etag_of
 from tests.runner.test_ingest import digests
 
 from loadproof.errors import ConfigError, SourceError
+from loadproof.ingestion import ssen
+from loadproof.ingestion.ssen import SSENIngestor
+from loadproof.runner.ingest import ingest
 from loadproof.runner.ssen import Remote, ingest_ssen
 from loadproof.schema import NETWORK
 from loadproof.store import Store
@@ -48,6 +53,52 @@ def run(home, server, out="out", **settings):
     settings = {"source": "listing", "api_key": None, "mode": "files", "max_rejected_share": 0.05, **settings}
     return ingest_ssen(home / "raw", Store(home / out / "processed"), remote=Remote(home / ".cache", **remote),
                        **settings)  # fmt: skip
+
+
+@pytest.fixture
+def stumbling(home, monkeypatch):
+    """Three days' files, of which the second fails to open by an error, so many times."""
+    for day in DAYS:
+        (home / "raw" / "ssen" / f"{day}.csv").write_bytes(day_csv(day))
+    opened, tries = ssen.open_binary, []
+
+    def fail(number, times):
+        def stumble(path):
+            tries.extend([path] * path.name.startswith(DAYS[1]))
+            if path.name.startswith(DAYS[1]) and len(tries) <= times:
+                raise OSError(number, os.strerror(number), str(path))
+            return opened(path)
+
+        monkeypatch.setattr(ssen, "open_binary", stumble)
+        return tries
+
+    return fail
+
+
+def read_files(home):
+    store = Store(home / "out" / "processed")
+    return ingest(SSENIngestor(home / "raw" / "ssen"), store, mode="files", max_rejected_share=0.05)
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EAGAIN])
+def test_a_day_that_a_shared_folder_fails_to_open_once_is_in(home, stumbling, number):
+    tries = stumbling(number, times=1)
+    done = read_files(home)
+    assert len(tries) == 2
+    assert not done.broken
+    assert done.rows_written == len(DAYS) * len(FEEDERS) * 4
+
+
+@pytest.mark.parametrize(("number", "tried"), [(errno.ESTALE, 3), (errno.EACCES, 1)])
+def test_a_day_that_stays_closed_is_reported_and_one_that_is_forbidden_is_not_tried_again(
+    home, stumbling, number, tried
+):
+    tries = stumbling(number, times=9)
+    done = read_files(home)
+    assert len(tries) == tried
+    (told,) = done.broken
+    assert told["error"].startswith(str(home)) and os.strerror(number) in told["error"]
+    assert done.rows_written == (len(DAYS) - 1) * len(FEEDERS) * 4
 
 
 def readings(home, out="out"):

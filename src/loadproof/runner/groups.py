@@ -8,6 +8,7 @@ from typing import NamedTuple
 from loadproof.errors import EngineError, LoadproofError, TasksError, not_shared
 from loadproof.morning_folder import MorningFolder
 from loadproof.parts import Map
+from loadproof.runner.passing_faults import insist
 from loadproof.runner.predict_group import groups_of
 from loadproof.runner.track import Track
 
@@ -50,9 +51,9 @@ def name_of(groups: Iterable[Group]) -> str:
 
 
 def attempt(group: Group, work: Callable[[], None]) -> int | GroupFailed:
-    """Do a group's step, and return its number, or why it failed."""
+    """Do a group's step, again if need be, and return its number, or why it failed."""
     try:
-        work()
+        insist(work)
     except (LoadproofError, OSError, MemoryError) as error:
         return GroupFailed(group.number, f"{group}: {str(error) or type(error).__name__}")
     return group.number

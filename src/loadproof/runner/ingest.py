@@ -15,6 +15,7 @@ from loadproof.ingestion.base import BaseIngestor
 from loadproof.parts import Map, Part
 from loadproof.runner.ingest_before import Ledger, find_kept, read_before
 from loadproof.runner.ingest_report import BrokenPart, IngestReport, find_trouble, make_report
+from loadproof.runner.passing_faults import insist
 from loadproof.runner.track import Track, no_track
 from loadproof.staging import Built, Kept, Stage, StagedPart, finish_commit, open_stage
 from loadproof.store import Store
@@ -27,10 +28,17 @@ logger = logging.getLogger(__name__)
 def stage_part(ingestor: BaseIngestor, stage: Stage, part: Part) -> StagedPart | BrokenPart:
     """Stage one part, unless an earlier run did; a function of small values, so that any ``map`` can carry it."""
     try:
-        return stage.staged(part) or stage.stage_part(part, ingestor.read(part))
+        return insist(partial(_stage, ingestor, stage, part))
     except SourceError as error:
-        stage.forget(part)
         return BrokenPart(part.name, str(error))
+
+
+def _stage(ingestor: BaseIngestor, stage: Stage, part: Part) -> StagedPart:
+    try:
+        return stage.staged(part) or stage.stage_part(part, ingestor.read(part))
+    except SourceError:
+        stage.forget(part)
+        raise
 
 
 def threads(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
