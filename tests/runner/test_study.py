@@ -20,9 +20,11 @@ from loadproof.runner.study import study
 from loadproof.scenario.ground import lay_ground
 from loadproof.selfplay import exam as exam_module
 from loadproof.selfplay import plan
+from loadproof.selfplay import solver as solver_module
 from loadproof.selfplay.board import arm_figures, frames_of
 from loadproof.selfplay.exam import set_exam
 from loadproof.selfplay.tables import Table, whole_days
+from loadproof.selfplay.verifier import CONSTRAINTS, Limits
 
 FOLD = "held_2013-01-01"
 
@@ -48,6 +50,7 @@ TINY = plan.Budget(NETWORK, KNOBS)
 def table(monkeypatch):
     """Let this process play the small study."""
     monkeypatch.setattr(exam_module, "_NIGHTS", 1)
+    monkeypatch.setattr(solver_module, "Limits", lambda: Limits(feeder_kva=0.5))  # 0.285 kWh: evenings exceed it
     for name, value in SMALL.items():
         monkeypatch.setattr(module, name, value)
     monkeypatch.setitem(plan.BUDGETS, "tiny", TINY)
@@ -78,7 +81,14 @@ def test_a_study_keeps_a_record_a_job_and_a_second_run_changes_nothing(tmp_path,
     pairs = [(record.facts, record.frame) for record in records]
     full = arm_figures(pairs, frames_of(pairs), "full")
     assert full["real_share"] == 0.75
-    assert full["penalty_gradient"] >= 0
+    assert full["penalty_gradient"] > 0
+    for facts, _ in pairs:
+        parts = facts["curves"]["penalty_by_constraint"]
+        assert list(parts) == sorted(CONSTRAINTS)  # as JSON keeps them
+        assert sum(parts.values()) == pytest.approx(facts["curves"]["penalty"])
+        assert min(parts.values()) >= 0
+        assert parts["feeder_rating"] > 0
+        assert parts["admd"] == 0  # a limit from thirty homes on; a solver forecasts one
     assert 0 < full["verifier_score"] <= 1
     assert not {"EV_SPIKE", "ADDED_LOAD"} & set(
         next(f for f, _ in pairs if f["left_out"] == "new_load")["curves"]["mixture"]["late"]

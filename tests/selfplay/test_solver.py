@@ -17,7 +17,7 @@ from loadproof.models.training import seeded
 from loadproof.scenario.acts import apply
 from loadproof.scenario.kinds import Scenario
 from loadproof.selfplay import solver as module
-from loadproof.selfplay.solver import Pace, Solver, draw_real, joined
+from loadproof.selfplay.solver import Learned, Pace, Solver, draw_real, joined
 
 
 def fresh(penalty_weight=0.1):
@@ -76,6 +76,13 @@ def test_the_penalty_pulls_and_its_pull_is_told():
     assert told[0].penalty > 0
     assert told[0].penalty_gradient > 0
     assert told[-1].penalty < told[0].penalty
+
+
+def test_a_mean_of_updates_is_one_of_each_part_and_by_constraint_of_those_that_say_so():
+    one, other, older = Learned(1.0, 2.0, 3.0, (0.5, 1.5)), Learned(2.0, 4.0, 8.0, (4.0, 0.0)), Learned(6.0, 0.0, 1.0)
+    assert Learned.mean([one, other]) == Learned(1.5, 3.0, 5.5, (2.25, 0.75))
+    assert Learned.mean([one, other, older]) == Learned(3.0, 2.0, 4.0, (2.25, 0.75))
+    assert Learned.mean([older, older]) == older
 
 
 def test_a_forecast_is_of_the_average_and_leaves_the_network_as_it_was():
