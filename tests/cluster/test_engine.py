@@ -1,12 +1,15 @@
 import os
+import threading
 from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import dask
 import pytest
 from tests.cluster import tasks
 
 from loadproof.cluster import dask_map
 from loadproof.cluster.engine import engine
-from loadproof.errors import EngineError
+from loadproof.errors import ConfigError, EngineError
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +101,43 @@ def test_an_engine_that_is_not_there_says_what_to_start(monkeypatch):
         engine("dask", address="tcp://127.0.0.1:9"),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:8786", "http://127.0.0.1:8786", "tls://127.0.0.1", "tcp://127.0.0.1:8786/status", "tcp://:9"]
+)
+def test_an_address_that_is_none_of_a_scheduler_is_refused_with_how_to_write_one(address):
+    wanted = f"^{address}: is no address of a scheduler; write DASK_SCHEDULER_ADDRESS as tls://HOST:PORT"
+    with pytest.raises(ConfigError, match=wanted), engine("dask", address=address):
+        pass
+
+
+@pytest.mark.parametrize("lost", ["CA_FILE", "CLIENT__CERT", "CLIENT__KEY"])
+def test_a_certificate_that_is_not_where_it_is_named_is_named_with_its_variable(tmp_path, lost):
+    (tmp_path / "there.pem").touch()
+    names = {"CA_FILE": "ca-file", "CLIENT__CERT": "client.cert", "CLIENT__KEY": "client.key"}
+    files = {name: tmp_path / ("lost.pem" if name == lost else "there.pem") for name in names}
+    settings = {f"distributed.comm.tls.{key}": str(files[name]) for name, key in names.items()}
+    wanted = f"^{tmp_path}/lost.pem: is no file; mend DASK_DISTRIBUTED__COMM__TLS__{lost}$"
+    with (
+        dask.config.set(settings),
+        pytest.raises(ConfigError, match=wanted),
+        engine("dask", address="tls://127.0.0.1:9"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_dashboard_is_told_of_where_it_is_served(status):
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        assert dask_map._answers(f"http://127.0.0.1:{server.server_port}/status") == (status == 200)
+    assert not dask_map._answers(f"http://127.0.0.1:{server.server_port}/status")  # nobody is there now

@@ -75,7 +75,7 @@ def test_a_client_without_a_certificate_of_the_authority_is_not_let_in(cluster, 
     ):
         pass
     with (
-        pytest.raises(EngineError, match="encryption required by Dask configuration"),
+        pytest.raises(ConfigError, match="REQUIRE_ENCRYPTION wants encryption; write tls:// in DASK_SCHEDULER_ADDRESS"),
         engine("dask", address=cluster.address.replace("tls:", "tcp:")),
     ):
         pass

@@ -2,9 +2,10 @@
 
 import logging
 import re
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
@@ -39,6 +40,9 @@ from loadproof.ingestion.sources import Downloadable
 
 __all__ = ["app", "main"]
 
+INTERRUPTED: Final = 128 + signal.SIGINT
+"""The exit code of a command that Ctrl-C ended."""
+
 app = typer.Typer(
     help="Forecasts and alerts from half-hourly smart-meter data that hold when things go wrong.",
     no_args_is_help=True,
@@ -65,6 +69,10 @@ def main() -> None:
             f"{error}; free space or mend the permissions, then run the same command again: it goes on from here"
         )
         sys.exit(1)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            errors.print("interrupted; what is in place is whole, so run the same command again", soft_wrap=True)
+        raise
 
 
 def _without_query(record: logging.LogRecord) -> bool:
@@ -72,6 +80,11 @@ def _without_query(record: logging.LogRecord) -> bool:
     if record.name.startswith("urllib3"):
         record.msg, record.args = re.sub(r"\?[^\s'\"]+", "?...", record.getMessage()), ()
     return True
+
+
+def _dask_is_at_work(record: logging.LogRecord) -> bool:
+    """Leave out what Dask says of workers and connections that come and go."""
+    return record.levelno >= logging.WARNING or not record.name.startswith("distributed.")
 
 
 def _print_version(value: bool) -> None:
@@ -96,6 +109,8 @@ def _set_up(
     )
     for handler in logging.getLogger().handlers:
         handler.addFilter(_without_query)
+        if not verbose:
+            handler.addFilter(_dask_is_at_work)
 
 
 @app.command("download")

@@ -1,13 +1,17 @@
 """A map over the workers of a Dask cluster: in order, few on their way, every failed task by its name."""
 
 import logging
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
 from uuid import uuid4
 
 import dask
@@ -48,6 +52,7 @@ _SAME: Final = ("loadproof", "numpy", "polars", "pyarrow")
 """What must be of one version everywhere, for the same bytes to come out."""
 
 _AGAIN: Final = "run the same command again, it goes on from here"
+_LOOK_AT_DASHBOARD_S: Final = 2
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -87,20 +92,19 @@ def standing_cluster(address: str, tell: Callable[[str], None]) -> Iterator[Map]
     """Yield a map over the workers of the scheduler at an address; TLS is as Dask's own settings say.
 
     Raises:
-        ConfigError: If TLS is wanted and no certificate is named.
+        ConfigError: If the address is none, or TLS is wanted and no certificate is named, or none is where it is named.
         EngineError: If nobody answers there.
     """
     place = urlsplit(address)
-    if place.scheme == "tls" and not Security().tls_client_cert:
-        raise ConfigError(
-            f"{address}: wants a certificate, and none is named; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
-            "__CLIENT__CERT and __CLIENT__KEY, as docs/cluster.md says"
-        )
+    _require_address(address)
+    if place.scheme == "tls":
+        _require_certificates(address)
     if place.scheme != "tls" and place.hostname not in _LOOPBACK:
         logger.warning("%s: is open, and who reaches it runs code as its workers do; docs/cluster.md says how to close "
                        "it with TLS", address)  # fmt: skip
     with _connect(address) as client:
-        tell(f"dask: {address}, dashboard {client.dashboard_link}")
+        link = client.dashboard_link
+    tell(f"dask: {address}, dashboard {link}" if _answers(link) else f"dask: {address}, without a dashboard")
     yield partial(_map, partial(_connect, address))
 
 
@@ -115,6 +119,48 @@ def local_cluster(workers: int, tell: Callable[[str], None]) -> Iterator[Map]:
     ):
         tell(f"dask: {workers} workers on this machine, dashboard {cluster.dashboard_link}")
         yield partial(_map, partial(Client, cluster, set_as_default=False))
+
+
+def _require_address(address: str) -> None:
+    """Refuse what Dask would stumble over half-way, with a client that waits two minutes to be closed."""
+    if not re.fullmatch(r"(tls|tcp)://([^/:]+|\[[^/]+\]):\d{1,5}", address):
+        raise ConfigError(
+            f"{address}: is no address of a scheduler; write DASK_SCHEDULER_ADDRESS as tls://HOST:PORT, or as "
+            "tcp://HOST:PORT where all is on this machine"
+        )
+    if address.startswith("tcp") and Security().require_encryption:
+        raise ConfigError(
+            f"{address}: is open, and DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION wants encryption; write tls:// in "
+            "DASK_SCHEDULER_ADDRESS"
+        )
+
+
+def _require_certificates(address: str) -> None:
+    security = Security()
+    named = {
+        "CA_FILE": security.tls_ca_file, "CLIENT__CERT": security.tls_client_cert,
+        "CLIENT__KEY": security.tls_client_key or security.tls_client_cert,  # a key may lie in the certificate's file
+    }  # fmt: skip
+    if not all(named.values()):
+        raise ConfigError(
+            f"{address}: wants a certificate, and none is named; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+            "__CLIENT__CERT and __CLIENT__KEY, as docs/cluster.md says"
+        )
+    for name, said in named.items():
+        if "\n" not in said and not Path(said).is_file():  # else it is the certificate itself
+            raise ConfigError(f"{said}: is no file; mend DASK_DISTRIBUTED__COMM__TLS__{name}")
+
+
+def _answers(link: str | None) -> bool:
+    """Whether a dashboard is served at a link; a scheduler names one in any case."""
+    if link is None:
+        return False
+    pool = build_opener(ProxyHandler({}))  # a cluster is not asked by way of a proxy
+    try:
+        with pool.open(link, timeout=_LOOK_AT_DASHBOARD_S):
+            return True
+    except (OSError, ValueError, HTTPException):
+        return False
 
 
 def _connect(address: str) -> Client:
