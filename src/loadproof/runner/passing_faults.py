@@ -37,5 +37,5 @@ def insist(work: Callable[[], Result]) -> Result:
         except (LoadproofError, OSError) as error:
             if not passes(error):
                 raise
-            logger.warning("%s; this may pass, and is tried again", error)
+            logger.warning("tried again, for this may pass: %s", error)
     return work()
