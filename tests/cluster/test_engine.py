@@ -1,4 +1,5 @@
 import os
+import signal
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -36,6 +37,12 @@ def test_workers_of_ones_own_watch_themselves_less_and_keep_their_allocator_as_i
     assert list(map_(partial(tasks.environment_of, names), [1])) == [{"OMP_NUM_THREADS": "1"}]
     settings = ["distributed.worker.profile.enabled", "distributed.admin.tick.interval"]
     assert list(map_(tasks.dask_setting, settings)) == [False, "500ms"]
+
+
+def test_an_interrupt_is_for_the_command_and_not_for_workers_of_its_own(map_):
+    held_back = partial(signal.pthread_sigmask, signal.SIG_BLOCK)
+    assert list(map_(held_back, [()])) == [{signal.SIGINT}]
+    assert held_back([]) == set()
 
 
 def test_two_failed_tasks_of_20_are_named_when_the_18_others_are_done(map_):

@@ -2,12 +2,14 @@
 
 import logging
 import re
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -111,14 +113,27 @@ def standing_cluster(address: str, tell: Callable[[str], None]) -> Iterator[Map]
 @contextmanager
 def local_cluster(workers: int, tell: Callable[[str], None]) -> Iterator[Map]:
     """Yield a map over processes started on this machine, which talk TLS, so that no other user can speak to them."""
-    with (
-        dask.config.set(QUIETER),
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", security=True
-        ) as cluster,
-    ):
+    with ExitStack() as opened:
+        opened.enter_context(dask.config.set(QUIETER))
+        with _spared_interrupts():
+            started = LocalCluster(
+                n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0",
+                security=True,
+            )  # fmt: skip
+            cluster = opened.enter_context(started)
         tell(f"dask: {workers} workers on this machine, dashboard {cluster.dashboard_link}")
         yield partial(_map, partial(Client, cluster, set_as_default=False))
+
+
+@contextmanager
+def _spared_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back, and for good from what begins meanwhile: it is for the command, not for its workers."""
+    ensure_running()  # beforehand, for in its beginning it lets the signal in again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _require_address(address: str) -> None:
