@@ -101,7 +101,7 @@ def test_poison_from_t0_less_lag_on_changes_0_inputs(seed, origin, lag):
 
 def test_an_origin_7_minutes_off_the_grid_and_a_lag_as_long_as_the_context_are_refused():
     panel = random_panel(np.random.default_rng(5))
-    with pytest.raises(ConfigError, match="30 minute grid; round"):
+    with pytest.raises(ConfigError, match=r":37:00Z: is off the 30 minute grid; write 20..-..-..T..:[03]0Z or"):
         cut_windows(panel, context_steps=4, horizon_steps=2, origins=steps(9) + np.timedelta64(7, "m"))
     with pytest.raises(ConfigError, match="raise context_steps above"):
         cut_windows(panel, context_steps=4, horizon_steps=2, origins=steps(9), data_lag_steps=4)

@@ -78,7 +78,8 @@ def test_nothing_that_was_measured_from_t0_on_is_looked_at(store, tmp_path):
         (["lcl:MAC000009"], DAY, "no reading of lcl:MAC000009 .* but of 4 others such as lcl:MAC000001: name those"),
         ([], dt.date(2015, 1, 1), "no reading in the 28 days before 2015-01-01 .* to 2013-04-10 23:30: choose --at"),
         ([], dt.date(2012, 1, 1), "no reading in the 28 days before 2012-01-01 00:00 UTC; .* from 2013-01-01 00:00 to"),
-        ([], dt.datetime(2013, 3, 1, 0, 10, tzinfo=dt.UTC), "off the 30 minute grid; round it to the grid"),
+        ([], dt.datetime(2013, 3, 1, 0, 10, tzinfo=dt.UTC), r"^2013-03-01T00:10:00Z: is off the 30 minute grid; write "
+         r"2013-03-01T00:00Z or 2013-03-01T00:30Z \(with --at\)$"),
         ([], dt.datetime(2013, 3, 1), "has no zone; write 2013-03-01T00:00:00Z if it is UTC"),  # noqa: DTZ001
     ],
 )  # fmt: skip

@@ -42,6 +42,10 @@ def _minute(ts: np.datetime64) -> str:
     return str(ts.astype("datetime64[m]")).replace("T", " ")
 
 
+def _instant(ts: np.datetime64) -> str:
+    return f"{ts.astype('datetime64[m]')}Z"
+
+
 def to_us(interval_mins: int) -> int:
     """Return an interval in microseconds."""
     return interval_mins * 60_000_000
@@ -97,9 +101,17 @@ class Panel(Card):
             ConfigError: When an instant is no multiple of the interval away from ``start``.
         """
         away_us = np.asarray(ts, dtype="datetime64[us]").astype(np.int64) - int(self.start.astype(np.int64))
-        if (away_us % to_us(self.interval_mins)).any():
-            raise ConfigError(f"an instant is off the {self.interval_mins} minute grid; round it to the grid")
-        return away_us // to_us(self.interval_mins)
+        steps, off_us = np.divmod(away_us, to_us(self.interval_mins))
+        if off_us.any():
+            worst = int(np.argmax(off_us))
+            strange = np.asarray(ts, dtype="datetime64[us]").flat[worst]
+            before = strange - np.timedelta64(int(off_us.flat[worst]), "us")
+            after = before + np.timedelta64(self.interval_mins, "m")
+            raise ConfigError(
+                f"{strange.astype('datetime64[s]')}Z: is off the {self.interval_mins} minute grid; "
+                f"write {_instant(before)} or {_instant(after)} (with --at)"
+            )
+        return np.asarray(steps)
 
     def count(self, starts: NDArray[np.int64], length: int) -> NDArray[np.int64]:
         """Return how many readings each entity has in ``length`` steps from each start ``(O,)``, ``(E, O)``."""
