@@ -24,9 +24,17 @@ def test_a_gain_whose_interval_holds_1_is_not_called_one():
     assert "No gain is proved" in unsure
 
 
-def test_a_bar_that_leads_is_named_as_what_learns_nothing():
-    page = verdicts(metrics((BAR, "crps", 0.08, 0.07, 0.09), ("patchtst", "crps", 0.1, 0.09, 0.11)), None, None)
-    assert "persistence_ensemble, which learns nothing, is the best here" in page
+def test_a_bar_that_leads_is_named_as_what_learns_nothing_and_as_the_best_only_where_its_interval_leaves_1_out():
+    crps = (BAR, "crps", 0.08, 0.07, 0.09), ("patchtst", "crps", 0.1, 0.09, 0.11)
+    said = "persistence_ensemble, which learns nothing, "
+    assert f"{said}has the lowest CRPS here." in verdicts(metrics(*crps), None, None)
+    sure = verdicts(metrics(*crps, (BAR, "crps_ratio_to:patchtst", 0.8, 0.7, 0.9)), None, None)
+    assert f"{said}is the best here." in sure
+    for low, high in ((0.7, 1.02), (None, None)):
+        page = verdicts(metrics(*crps, (BAR, "crps_ratio_to:patchtst", 0.8, low, high)), None, None)
+        assert f"{said}has the lowest CRPS here, 0.800 times that of patchtst" in page
+        assert ": either may be the better one." in page
+        assert "is the best" not in page
 
 
 def test_self_play_is_called_better_or_worse_only_where_its_interval_leaves_1_out():

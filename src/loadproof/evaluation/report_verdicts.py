@@ -26,16 +26,24 @@ def _within(row: Mapping[str, Any], *, share: bool = False) -> str:
     return f" (95\u00a0% interval {interval_words(row['low'], row['high'], digits=3)})"
 
 
-def _skill(metrics: pl.DataFrame, best: str) -> str | None:
+def _unsure(row: Mapping[str, Any]) -> bool:
+    return row["low"] is None or row["high"] is None or row["low"] <= 1 <= row["high"]
+
+
+def _skill(metrics: pl.DataFrame, best: str, second: str | None) -> str | None:
     bar = "persistence_ensemble"
-    paired = comparisons(metrics).filter(measure=pl.lit("crps"), kind=pl.lit("ratio"), other=pl.lit(bar))
-    row = _first(paired.filter(subject=pl.lit(best)))
+    paired = comparisons(metrics).filter(measure=pl.lit("crps"), kind=pl.lit("ratio"), subject=pl.lit(best))
+    row = _first(paired.filter(other=pl.lit(second if best == bar else bar)))
     if best == bar:
-        return f"{bar}, which learns nothing, is the best here."
+        if row is None:
+            return f"{bar}, which learns nothing, has the lowest CRPS here."
+        if not _unsure(row):
+            return f"{bar}, which learns nothing, is the best here."
+        ratio = f"{figure_words(row['value'], digits=3)} times that of {second}{_within(row)}"
+        return f"{bar}, which learns nothing, has the lowest CRPS here, {ratio}: either may be the better one."
     if row is None:
         return None
-    unsure = row["low"] is None or row["low"] <= 1 <= row["high"]
-    doubt = " No gain is proved." if unsure else ""
+    doubt = " No gain is proved." if _unsure(row) else ""
     return f"The CRPS of {best} is {figure_words(row['value'], digits=3)} times that of {bar}{_within(row)}.{doubt}"
 
 
@@ -87,9 +95,9 @@ def verdicts(metrics: pl.DataFrame, alarms: Mapping[str, Any] | None, ranked: pl
         ranked: Rows of ``RISK``, worst first.
     """
     ranking = rank_models(metrics)
-    best = ranking[0] if ranking else None
+    best, second = [*ranking, None, None][:2]
     told = [
-        ("Is a trained model worth it?", "models", _skill(metrics, best) if best else None),
+        ("Is a trained model worth it?", "models", _skill(metrics, best, second) if best else None),
         ("Do the bands hold?", "calibration", _bands(metrics, best) if best else None),
         ("How often would it alarm?", "alerts", _alarms(alarms)),
         ("Which feeder is at risk?", "feeders", _feeders(ranked)),
