@@ -84,7 +84,7 @@ def test_a_stage_of_the_pipeline_that_the_environment_sends_to_a_cluster_leaves_
     environment = {**cluster.of_a_client, "TRACK": "false"}
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert f"dask: {cluster.address}, dashboard" in done.stderr
+    assert f"dask: {cluster.address}, without a dashboard" in done.stderr
     ours, theirs = digests(tmp_path / "plain"), digests(tmp_path / "dask")
     assert "features/dataset=lcl/month=2013-01/part-00000.parquet" in ours
     assert ours == theirs

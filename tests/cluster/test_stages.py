@@ -269,7 +269,7 @@ def test_the_real_archive_ingested_and_forecast_by_two_workers_gives_the_tables_
         told = run(["ingest", "lcl", "--input-root", root, "--output-root", out / "processed"], environment)
         forecast = ["forecast", "--at", "2013-12-01", "--processed-root", out / "processed", "--output-dir", out / "f"]
         run([*forecast, "--model", "seasonal_naive", "--model", "persistence_ensemble"], environment)
-    assert f"dask: {cluster.address}, dashboard" in told.stderr
+    assert f"dask: {cluster.address}, without a dashboard" in told.stderr
     ours, theirs = digests(tmp_path / "plain"), digests(tmp_path / "dask")
     # Seventeen months, what was set aside, and two forecasts.
     assert len([name for name in ours if name.endswith(".parquet")]) == 20
