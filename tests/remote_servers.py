@@ -14,15 +14,10 @@ from contextlib import contextmanager
 import pytest
 from filelock import FileLock
 from tests.pipeline_project import ROOT
+from tests.ports import free_port
 
 AZURITE = "azurite@3.35.0"
 CACHE = ROOT / "data" / ".cache" / "azurite"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def start(words, port, log):

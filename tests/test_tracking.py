@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 import requests
+from tests.ports import free_port
 
 from loadproof.errors import ConfigError
 from loadproof.runner.provenance import code_tags, dvc_tags
@@ -19,12 +20,6 @@ pytestmark = [pytest.mark.filterwarnings("ignore")]
 
 CURVE = [{"train_loss": 1.0 / step, "valid_loss": 2.0 / step} for step in range(1, 1201)]
 SECRET = "hunter2-is-no-password"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Server:

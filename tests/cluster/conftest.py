@@ -1,14 +1,15 @@
 import os
-import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import dask
 import psutil
 import pytest
 import trustme
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 _TLS = "DASK_DISTRIBUTED__COMM__TLS"
@@ -28,17 +29,22 @@ def _certify(folder):
 
 
 class Cluster:
-    """A scheduler and two workers as processes of their own on loopback, by TLS, as docs/cluster.md starts them."""
+    """A scheduler and workers as processes of their own on loopback, by TLS, as docs/cluster.md starts them."""
 
-    def __init__(self, folder, port):
-        self.folder, self.address, self.port = folder, f"tls://127.0.0.1:{port}", port
-        self.tls = _certify(folder)
-        self.processes, self.started = {}, 0
+    def __init__(self, folder, *, workers=2, memory="3GB", tls=None):
+        self.folder, self.workers, self.memory, self.port = folder, workers, memory, free_port()
+        self.tls = tls or _certify(folder)
+        self.processes = {}
         self.environment = {
             **os.environ, **self.tls, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
-            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1", "POLARS_MAX_THREADS": "1",
-            "USE_SAMPLES": "false",
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1", "DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "false",
+            "POLARS_MAX_THREADS": "1", "USE_SAMPLES": "false",
         }  # fmt: skip
+
+    @property
+    def address(self):
+        """Where the scheduler listens."""
+        return f"tls://127.0.0.1:{self.port}"
 
     @property
     def of_a_client(self):
@@ -52,43 +58,80 @@ class Cluster:
                 command, env=self.environment, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
             )
 
-    def start(self):
-        """Start all; the workers wait for the scheduler."""
+    def _start_all(self):
+        """Start all, and return whether the workers are registered; not, where the scheduler ends, its port taken."""
+        heard = len(self.log("scheduler"))
         self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard")
-        for number in (1, 2):
-            self._start(f"worker-{number}", self.address, "--nthreads", "1", "--memory-limit", "1GB", "--no-dashboard",
-                        "--local-directory", str(self.folder))  # fmt: skip
+        for number in range(1, self.workers + 1):
+            self._start(f"worker-{number}", self.address, "--nthreads", "1", "--memory-limit", self.memory,
+                        "--no-dashboard", "--local-directory", str(self.folder))  # fmt: skip
+        until = time.monotonic() + 300
+        while time.monotonic() < until:
+            said = self.log("scheduler")[heard:]
+            if said.count("Register worker") >= self.workers:
+                return True
+            ended = [name for name, process in self.processes.items() if process.poll() is not None]
+            if "scheduler" in ended:
+                return False
+            assert not ended, f"{ended} ended\n{self.log()[-3000:]}"
+            time.sleep(0.2)
+        raise AssertionError(f"no {self.workers} workers within 300 s\n{self.log()[-3000:]}")
+
+    def start(self):
+        """Start all, at a port of their own, and wait until all workers are there."""
+        for _ in range(5):
+            if self._start_all():
+                return
+            self.stop()
+            self.port = free_port()
+        raise AssertionError(self.log()[-3000:])
 
     def stop(self):
         """End all, as if their machines had failed, and wait until they are gone."""
-        children = [child for one in self.processes.values() for child in psutil.Process(one.pid).children(True)]
-        for process in [*self.processes.values(), *children]:
-            process.kill()
+        children = []
+        for one in self.processes.values():
+            with suppress(psutil.NoSuchProcess):
+                children += psutil.Process(one.pid).children(True)
+        for process in [
+            *children,
+            *self.processes.values(),
+        ]:  # a worker's end may take its nanny along, and is no error
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         for process in self.processes.values():
-            process.wait(timeout=30)
-        psutil.wait_procs(children, timeout=30)
+            process.wait(timeout=60)
+        psutil.wait_procs(children, timeout=60)
         self.processes.clear()
 
     def restart(self):
         """A new scheduler and new workers at the same address."""
         self.stop()
-        time.sleep(0.5)
-        self.start()
+        assert self._start_all(), self.log()[-3000:]
 
-    def log(self):
-        """What all of them have said."""
-        return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
+    def log(self, name="*"):
+        """What all of them have said, or one of them."""
+        return "".join(path.read_text() for path in sorted(self.folder.glob(f"{name}.log")))
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
     """One cluster for all tests, and this process's Dask told of its keys."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = Cluster(tmp_path_factory.mktemp("cluster"), port)
-    made.start()
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
     tls = {name.removeprefix("DASK_").lower().replace("__", "."): value for name, value in made.tls.items()}
-    with dask.config.set({key.replace("_", "-"): value == "true" or value for key, value in tls.items()}):
+    try:
+        made.start()
+        with dask.config.set({key.replace("_", "-"): value == "true" or value for key, value in tls.items()}):
+            yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def small_worker(cluster, tmp_path):
+    """A scheduler of the same keys with one worker of 1 GB."""
+    made = Cluster(tmp_path, workers=1, memory="1GB", tls=cluster.tls)
+    try:
+        made.start()
         yield made
-    made.stop()
+    finally:
+        made.stop()

@@ -5,8 +5,10 @@ import signal
 import time
 from pathlib import Path
 from unittest import mock
+from uuid import uuid4
 
 import dask
+from distributed import Status, get_worker
 from tests.runner.test_study import SMALL, TINY
 
 from loadproof.ingestion.lcl import LCLIngestor
@@ -92,12 +94,33 @@ def kill_itself(numbers, number):
 
 
 def eat(number):
-    """Take memory without end at one number, at a pace that a look every 100 ms can follow."""
-    held = []
-    while number == 2:
-        held.append(b"x" * 20_000_000)
+    """Take 1.5 GB at one number, at a pace that a look every 100 ms can follow, and hold it for a minute."""
+    held, until = [], time.monotonic() + 60
+    while number == 2 and time.monotonic() < until:
+        if len(held) < 75:
+            held.append(b"x" * 20_000_000)
         time.sleep(0.01)
     return number
+
+
+def mark(folder, victim, number):
+    """Leave a mark of each time, and die at a number."""
+    (Path(folder) / f"{number}-{uuid4().hex}").touch()
+    if number == victim:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def pause(number):
+    """Have this worker take no other task, as one does that is near its limit of memory."""
+    worker = get_worker()
+    worker.loop.add_callback(setattr, worker, "status", Status.paused)
+    time.sleep(0.5)
+    return number
+
+
+def unpause(dask_worker):
+    dask_worker.status = Status.running
 
 
 def wait_a_little(number):

@@ -1,14 +1,16 @@
 import os
 import signal
 import threading
+import time
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import dask
 import pytest
+from distributed.comm import CommClosedError
 from tests.cluster import tasks
 
-from loadproof.cluster import dask_map
+from loadproof.cluster import dask_map, dask_task
 from loadproof.cluster.engine import engine
 from loadproof.errors import ConfigError, EngineError
 
@@ -17,6 +19,13 @@ from loadproof.errors import ConfigError, EngineError
 def map_():
     """A map over two workers of its own cluster on this machine."""
     with engine("dask", workers=2) as carried:
+        yield carried
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """A map over one worker of its own cluster."""
+    with engine("dask", workers=1) as carried:
         yield carried
 
 
@@ -70,20 +79,93 @@ def test_a_task_that_kills_its_worker_is_named_after_2_of_it_alone_and_the_other
     assert done == [0, 1, 2, 4, 5]
 
 
-def test_tasks_in_the_queue_of_a_worker_that_two_others_kill_are_done_and_not_blamed(caplog):
+def test_tasks_in_the_queue_of_a_worker_that_two_others_kill_are_done_and_not_blamed(alone, caplog):
     """The second killer is given out while those are tried again that the first was ahead of."""
     done = []
-    with (
-        engine("dask", workers=1) as alone,
-        pytest.raises(
-            EngineError, match=r"^3: 2 workers died .*; 67: 2 workers died .* \(2 such, all others are done\)"
-        ),
+    with pytest.raises(
+        EngineError, match=r"^3: 2 workers died .*; 67: 2 workers died .* \(2 such, all others are done\)"
     ):
         for result in alone(partial(tasks.kill_itself, (3, 67)), range(70)):
             done.append(result)
     assert done == [number for number in range(70) if number not in (3, 67)]
     blamed = [record.args for record in caplog.records if record.msg.endswith("it is tried again")]
     assert {("3", 2), ("67", 2)} <= set(blamed)  # and mostly whoever stood behind them
+
+
+def test_a_task_that_is_tried_alone_takes_no_result_of_the_others_with_it(alone, tmp_path):
+    done = []
+    with pytest.raises(EngineError, match=r"^1: 2 workers died of it alone.* \(all others are done\)"):
+        for result in alone(partial(tasks.mark, str(tmp_path), 1), range(4)):
+            done.append(result)
+    assert done == [0, 2, 3]
+    marks = sorted(tmp_path.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    begun = "".join(path.name[0] for path in marks)
+    assert begun.count("1") == 4
+    assert begun.endswith("11")  # at the third its worker held 2 and 3, which nobody did again
+
+
+@pytest.mark.parametrize("step", ["_wait", "_gathered"])
+def test_a_result_lost_with_its_worker_when_it_was_waited_for_or_before_it_is_fetched_is_made_again(
+    alone, monkeypatch, step
+):
+    kept, lost = getattr(dask_task, step), []
+
+    def lose(client, future):
+        (pid,) = client.run(os.getpid).values()
+        os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + 60
+        while future.status == "finished" and time.monotonic() < until:
+            time.sleep(0.01)
+        lost.append(future.status)
+
+    def slow(client, future):
+        told = kept(client, future) if step == "_wait" else None
+        if not lost:
+            lose(client, future)
+        return told if step == "_wait" else kept(client, future)
+
+    monkeypatch.setattr(dask_task, step, slow)
+    assert list(alone(partial(tasks.fail_at, ()), range(4))) == [0, 1, 2, 3]
+    assert lost in (["lost"], ["pending"])
+
+
+def test_a_connection_lost_in_the_middle_of_a_look_is_the_scheduler_s_loss(map_, monkeypatch):
+    def cut(client, future):
+        raise CommClosedError("in <TLS (closed)>: Stream is closed")
+
+    monkeypatch.setattr(dask_task, "_wait", cut)
+    with pytest.raises(
+        EngineError, match=r"^the scheduler went away during 0; start it and run the same command again"
+    ):
+        list(map_(tasks.double, range(3)))
+
+
+def test_a_worker_of_another_version_is_refused_also_if_it_comes_when_the_map_has_begun(map_, monkeypatch):
+    own = dask_map._own_versions()
+    other = f"worker tls://.*: has numpy {own['numpy']}, and where the command runs it is 1.0, so that"
+    monkeypatch.setattr(dask_map, "_own_versions", lambda: {**own, "numpy": "1.0"})
+    with pytest.raises(EngineError, match=f"^{other}"):
+        list(map_(tasks.double, range(2)))
+    monkeypatch.setattr(dask_map, "_threads", lambda client: 2)  # nobody was there yet
+    with pytest.raises(EngineError, match=f"^0: EngineError: {other}"):
+        list(map_(tasks.double, range(2)))
+
+
+def test_workers_that_are_all_paused_are_said_and_not_waited_for_without_end(alone, monkeypatch):
+    monkeypatch.setattr(dask_task, "PATIENCE_S", 2)
+    monkeypatch.setattr(dask_task, "_LOOK_S", 0.5)
+    done, (connect,) = [], alone.args
+    with connect() as client:
+        client.wait_for_workers(1, timeout=120)
+        try:
+            with pytest.raises(
+                EngineError, match=r"all workers are paused, for memory .* for 2 s; restart them with DASK_"
+            ):
+                for result in alone(tasks.pause, range(4)):
+                    done.append(result)
+        finally:
+            client.run(tasks.unpause)
+    assert len(done) < 4
 
 
 def test_results_are_few_on_their_way_however_many_items_there_are(map_):

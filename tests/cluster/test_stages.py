@@ -152,10 +152,13 @@ def test_a_scheduler_lost_in_the_middle_is_said_and_the_same_command_goes_on(clu
         list(results)
 
 
-def test_a_worker_out_of_memory_is_said_and_not_tried_for_ever(map_):
+def test_a_worker_out_of_memory_is_said_and_not_tried_for_ever(small_worker):
     done = []
-    with pytest.raises(
-        EngineError, match=r"^2: alone on a worker took more memory than that has, 2 times, the last at \d.\d GB"
+    with (
+        engine("dask", address=small_worker.address) as map_,
+        pytest.raises(
+            EngineError, match=r"^2: alone on a worker took more memory than that has, 2 times, the last at \d+\.\d GB"
+        ),
     ):
         for result in map_(tasks.eat, range(4)):
             done.append(result)

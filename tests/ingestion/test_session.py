@@ -181,13 +181,13 @@ def test_a_body_that_is_always_cut_is_an_error_after_4_requests_and_never_kept(t
     assert entries(tmp_path) == []
 
 
-def test_a_server_that_hangs_is_asked_again_after_the_read_timeout_of_0_2_s(timed, tmp_path):
-    timed.faults.append(Reply(200, b"", hang_s=20))
+def test_a_server_that_hangs_for_a_minute_is_asked_again_after_the_read_timeout_of_1_s(timed, tmp_path):
+    timed.faults.append(Reply(200, b"", hang_s=60))
     started = time.monotonic()
-    with polite(tmp_path, timeout_s=(1.0, 0.2)) as session:
+    with polite(tmp_path, timeout_s=(5.0, 1.0)) as session:
         assert session.get(timed.url).ok  # without a timeout of its own
-    assert len(timed.seen) == 2
-    assert time.monotonic() - started < 5
+    assert len(timed.seen) >= 2  # a loaded machine may be late with the good answer too
+    assert time.monotonic() - started < 30
 
 
 def test_a_closed_port_is_tried_4_times_and_named(tmp_path, clock):

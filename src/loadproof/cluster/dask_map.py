@@ -4,10 +4,10 @@ import logging
 import re
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from http.client import HTTPException
 from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
@@ -17,9 +17,12 @@ from urllib.request import ProxyHandler, build_opener
 from uuid import uuid4
 
 import dask
-from distributed import Client, Future, KilledWorker, LocalCluster
+from distributed import Client, LocalCluster, get_worker
+from distributed.client import ClosedClientError
 from distributed.security import Security
+from distributed.versions import get_package_info
 
+from loadproof.cluster.dask_task import AGAIN, PATIENCE_S, Task, nobody_works, scheduler_gone, settle
 from loadproof.errors import ConfigError, EngineError, TasksError
 from loadproof.parts import Map
 
@@ -34,11 +37,9 @@ ALLOWED_FAILURES: Final = 1
 """So many workers may die of a task before it is blamed, and again when it runs alone; a scheduler started elsewhere
 has its own number."""
 
-PATIENCE_S: Final = 60
-"""A cluster without a worker is waited for so long, and so is a scheduler that is being restarted."""
-
 QUIETER: Final = {
     "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+    "distributed.worker.memory.pause": False,  # one thread: nothing beside a paused worker's task could free memory
     "distributed.worker.profile.enabled": False,  # a hundred looks a second at each thread's stack
     "distributed.admin.tick.interval": "500ms",
     "distributed.admin.system-monitor.interval": "2s",
@@ -47,13 +48,11 @@ QUIETER: Final = {
 }
 """How a cluster of this machine is set: what it would spend on watching itself goes to tasks, and workers come back."""
 
-_LOOK_S: Final = 5
 _LEAST_ON_THEIR_WAY: Final = 64
 _A_THREAD: Final = 4
 _SAME: Final = ("loadproof", "numpy", "polars", "pyarrow")
 """What must be of one version everywhere, for the same bytes to come out."""
 
-_AGAIN: Final = "run the same command again, it goes on from here"
 _LOOK_AT_DASHBOARD_S: Final = 2
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -63,6 +62,7 @@ class _Held:
     """What all tasks of a map have in common: sent once, and kept by each worker that wants it."""
 
     function: Callable[[Any], Any]
+    versions: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -72,20 +72,28 @@ class _Item:
     value: Any
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A task on its way, under the name that people know it by, and how to give it out a second time."""
-
-    name: str
-    future: Future
-    again: Callable[[], Future]
-
-
 def _hold(held: _Held) -> _Held:
     return held
 
 
+@cache
+def _own_versions() -> dict[str, str]:
+    said = get_package_info(_SAME)
+    return {package: str(said[package]) for package in ("python", *_SAME)}
+
+
+def _compare(place: str, said: Mapping[str, str], own: Mapping[str, str]) -> None:
+    for package, version in own.items():
+        if said[package] != version:
+            raise EngineError(
+                f"worker {place}: has {package} {said[package]}, and where the command runs it is {version}, so that "
+                "other bytes could come out; install the same there"
+            )
+
+
 def _do(held: _Held, item: _Item) -> Any:  # noqa: ANN401
+    if held.versions != _own_versions():  # it may have come when the map had begun
+        _compare(get_worker().address, _own_versions(), held.versions)
     return held.function(item.value)
 
 
@@ -188,24 +196,35 @@ def _connect(address: str) -> Client:
         ) from error
 
 
+@contextmanager
+def _reaching(during: str) -> Iterator[None]:
+    """Whatever a client says of a connection that is lost is the scheduler's loss."""
+    try:
+        yield
+    except (OSError, ClosedClientError) as error:
+        raise scheduler_gone(during) from error
+
+
 def _map(connect: Callable[[], Client], function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
     """Yield the results in the order of the items; when all are done, raise if any failed."""
     failed: list[str] = []
     with connect() as client:  # anew for each map, since a scheduler may have been restarted
-        threads = _threads(client)
-        held = client.submit(_hold, _Held(function), pure=False, retries=RETRIES)
-        title, pending = f"{_name(function)}-{uuid4().hex[:8]}", deque[_Task]()
+        title, pending = f"{_name(function)}-{uuid4().hex[:8]}", deque[Task]()
+        with _reaching("the search for workers"):
+            threads = _threads(client)
+            held = client.submit(_hold, _Held(function, _own_versions()), pure=False, retries=RETRIES)
         for number, item in enumerate(items):
             key = f"{title}-{number}"  # Dask groups by what stands before the number
             submit = partial(client.submit, _do, held, _Item(item), pure=False, retries=RETRIES)
-            pending.append(_Task(str(item), submit(key=key), partial(submit, key=f"{title}-again-{number}")))
+            with _reaching(str(item)):
+                pending.append(Task(str(item), submit(key=key), partial(submit, key=f"{title}-again-{number}")))
             if len(pending) >= max(_LEAST_ON_THEIR_WAY, _A_THREAD * threads):
-                yield from _settled(client, pending.popleft(), pending, failed)
+                yield from _settled(client, pending, failed)
         while pending:
-            yield from _settled(client, pending.popleft(), pending, failed)
+            yield from _settled(client, pending, failed)
     if failed:
         done = "all others are done" if len(failed) == 1 else f"{len(failed)} such, all others are done"
-        raise TasksError(f"{'; '.join(failed[:5])} ({done}); mend what is said there and {_AGAIN}")
+        raise TasksError(f"{'; '.join(failed[:5])} ({done}); mend what is said there and {AGAIN}")
 
 
 def _name(function: Callable[[Any], Any]) -> str:
@@ -221,79 +240,18 @@ def _threads(client: Client) -> int:
     try:
         client.wait_for_workers(1, timeout=PATIENCE_S)
     except TimeoutError as error:
-        raise EngineError(_no_worker(client)) from error
-    found = client.get_versions(packages=list(_SAME))
-    own = found["client"]["packages"]
-    for worker, said in found["workers"].items():
-        for package in ("python", *_SAME):
-            if said["packages"][package] != own[package]:
-                raise EngineError(
-                    f"worker {worker}: has {package} {said['packages'][package]}, and here it is {own[package]}, so "
-                    "that other bytes could come out; install the same there"
-                )
+        raise nobody_works(client) from error
+    for worker, said in client.get_versions(packages=list(_SAME))["workers"].items():
+        _compare(worker, said["packages"], _own_versions())
     return int(sum(client.nthreads().values()))
 
 
-def _no_worker(client: Client) -> str:
-    return f"{client.scheduler.address}: has had no worker for {PATIENCE_S} s; start one ('dask worker') and {_AGAIN}"
-
-
-def _settled(client: Client, task: _Task, others: Iterable[_Task], failed: list[str]) -> Iterator[Any]:
-    """Wait for a task and yield its result, or note why it failed.
-
-    Dask blames a worker's death on all tasks that it had been given, those in its queue too. So one that is blamed is
-    given out a second time, when no other runs.
-
-    Raises:
-        EngineError: If the scheduler is lost, or all workers are.
-    """
-    future, error = task.future, _wait(client, task.future)
-    if isinstance(error, KilledWorker):
-        logger.warning("%s: %d workers died with it; it is tried again", task.name, error.allowed_failures + 1)
-        for other in others:
-            _wait(client, other.future)
-        future = task.again()
-        error = _wait(client, future)
-    if future.status == "finished":
-        yield future.result()
-    elif isinstance(error, KilledWorker):
-        failed.append(f"{task.name}: {_killed(client, error)}")
-    elif error is not None:
-        logger.error("%s: failed", task.name, exc_info=error)
-        failed.append(f"{task.name}: {type(error).__name__}: {error}")
+def _settled(client: Client, pending: deque[Task], failed: list[str]) -> Iterator[Any]:
+    """Wait for the task that was given out first, and yield its result, or note why it failed."""
+    task = pending.popleft()
+    with _reaching(task.name):
+        outcome = settle(client, task, pending)
+    if outcome.error is None:
+        yield outcome.result
     else:
-        raise EngineError(f"the scheduler went away during {task.name}; start it and {_AGAIN}")
-
-
-def _wait(client: Client, future: Future) -> BaseException | None:
-    """Wait until a task is settled one way or the other, and return its error if it has one."""
-    alone_s, newest = 0, None
-    while alone_s < PATIENCE_S:
-        try:
-            error: BaseException | None = future.exception(timeout=_LOOK_S)
-            return error
-        except TimeoutError:
-            if client.nthreads():
-                alone_s = 0
-                continue
-            came = _newest_worker(client)  # one that came and died between two looks was there too
-            alone_s, newest = (0 if came != newest else alone_s + _LOOK_S), came
-    raise EngineError(_no_worker(client))
-
-
-def _newest_worker(client: Client) -> str | None:
-    """Return the address of the worker that came last, None where the scheduler has forgotten, or none ever came."""
-    for _, said in reversed(client.get_events("all") or ()):
-        if isinstance(said, dict) and said.get("action") == "add-worker":
-            return str(said["worker"])
-    return None
-
-
-def _killed(client: Client, error: KilledWorker) -> str:
-    """Say how workers died of a task that ran alone: the scheduler is told when one is ended for its memory."""
-    count = error.allowed_failures + 1
-    ended = {event["worker"]: event["rss"] for _, event in client.get_events("worker-restart-memory") or ()}
-    if rss := ended.get(error.last_worker.address):
-        said = f"alone on a worker took more memory than that has, {count} times, the last at {rss / 1e9:.1f} GB"
-        return f"{said}; give workers more"
-    return f"{count} workers died of it alone, the last at {error.last_worker.address}; see that one's log"
+        failed.append(outcome.error)
