@@ -147,7 +147,11 @@ def _fleet(job: Job, work: Path) -> tuple[list[str], Path]:
                          store / "processed", "--models-root", _make_models(work), "--output-dir", out, "--rating",
                          "ground_315kva", *job.carried_by)  # fmt: skip
     t0 = dt.date.fromisoformat(at) - dt.timedelta(days=1)
-    return command, out / "at" / f"{t0}T2300Z" / "fleet"
+    morning = out / "at" / f"{t0}T2300Z"
+    if morning.exists():  # with its days kept too, so that a second time would find all of it done
+        first, _ = _fleet(job._replace(morning="first"), work)
+        subprocess.run(first, check=True, env={**os.environ, "TRACK": "false"})
+    return command, morning / "fleet"
 
 
 def _judge(job: Job, work: Path) -> tuple[list[str], Path]:
