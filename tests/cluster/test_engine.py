@@ -4,6 +4,7 @@ import threading
 import time
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import dask
 import pytest
@@ -12,7 +13,8 @@ from tests.cluster import tasks
 
 from loadproof.cluster import dask_map, dask_task
 from loadproof.cluster.engine import engine
-from loadproof.errors import ConfigError, EngineError
+from loadproof.config import read_config
+from loadproof.errors import ConfigError, EngineError, TasksError
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,15 @@ def test_two_failed_tasks_of_20_are_named_when_the_18_others_are_done(map_):
         for result in results:
             done.append(result)
     assert done == [number for number in range(20) if number not in (3, 7)]
-    assert str(told.value).endswith("run the same command again, it goes on from here")
+    assert str(told.value).endswith("run the same command again, it goes on from what it has kept")
+
+
+def test_an_error_with_its_own_mend_is_told_in_its_words_with_no_traceback_and_of_no_others_where_there_is_none(
+    map_, caplog
+):
+    with pytest.raises(TasksError, match=r"^bad.yaml: bad.yaml: does not exist; .* --config; mend what is said"):
+        list(map_(read_config, [Path("bad.yaml")]))
+    assert "Traceback" not in caplog.text
 
 
 def test_a_task_that_raises_once_is_tried_again(map_, tmp_path):

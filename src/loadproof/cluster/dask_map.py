@@ -208,12 +208,14 @@ def _reaching(during: str) -> Iterator[None]:
 def _map(connect: Callable[[], Client], function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
     """Yield the results in the order of the items; when all are done, raise if any failed."""
     failed: list[str] = []
+    given = 0
     with connect() as client:  # anew for each map, since a scheduler may have been restarted
         title, pending = f"{_name(function)}-{uuid4().hex[:8]}", deque[Task]()
         with _reaching("the search for workers"):
             threads = _threads(client)
             held = client.submit(_hold, _Held(function, _own_versions()), pure=False, retries=RETRIES)
         for number, item in enumerate(items):
+            given += 1
             key = f"{title}-{number}"  # Dask groups by what stands before the number
             submit = partial(client.submit, _do, held, _Item(item), pure=False, retries=RETRIES)
             with _reaching(str(item)):
@@ -223,8 +225,10 @@ def _map(connect: Callable[[], Client], function: Callable[[Any], Any], items: I
         while pending:
             yield from _settled(client, pending, failed)
     if failed:
-        done = "all others are done" if len(failed) == 1 else f"{len(failed)} such, all others are done"
-        raise TasksError(f"{'; '.join(failed[:5])} ({done}); mend what is said there and {AGAIN}")
+        such = [f"{len(failed)} such"] if len(failed) > 1 else []
+        others = ["all others are done"] if len(failed) < given else []
+        told = f" ({', '.join([*such, *others])})" if such or others else ""
+        raise TasksError(f"{'; '.join(failed[:5])}{told}; mend what is said there and {AGAIN}")
 
 
 def _name(function: Callable[[Any], Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from distributed import Client, Future, KilledWorker
 
-from loadproof.errors import EngineError
+from loadproof.errors import EngineError, LoadproofError
 
 __all__ = ["AGAIN", "PATIENCE_S", "Outcome", "Task", "nobody_works", "scheduler_gone", "settle"]
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 PATIENCE_S: Final = 60
 """A cluster without a worker is waited for so long, and so is a scheduler that is being restarted."""
 
-AGAIN: Final = "run the same command again, it goes on from here"
+AGAIN: Final = "run the same command again, it goes on from what it has kept"
 
 _LOOK_S: Final = 5
 
@@ -61,6 +61,8 @@ def settle(client: Client, task: Task, others: Iterable[Task]) -> Outcome:
         result, error = _end(client, task)
     if isinstance(error, KilledWorker):
         return Outcome(None, f"{task.name}: {_killed(client, error)}")
+    if isinstance(error, LoadproofError):  # which says itself what to mend
+        return Outcome(None, f"{task.name}: {error}")
     if error is not None:
         logger.error("%s: failed", task.name, exc_info=error)
         return Outcome(None, f"{task.name}: {type(error).__name__}: {error}")
