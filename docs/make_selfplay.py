@@ -1,8 +1,9 @@
-"""Write docs/results/selfplay.md and selfplay_pilot.md, and their figures, from the records of the study.
+"""Write docs/results/selfplay.md, its details, selfplay_pilot.md and their figures, from the records of the study.
 
     loadproof study selfplay --stage confirmation --budget small --records docs/results/records/selfplay ...
     loadproof study selfplay --stage screen --budget small --records docs/results/records/selfplay ...
     loadproof study selfplay --stage further --budget small --records docs/results/records/selfplay ...
+    loadproof study selfplay --stage third --budget small --records docs/results/records/selfplay ...
     loadproof study selfplay --stage plain --budget small --records docs/results/records/selfplay ...
     loadproof study selfplay --stage pilot --budget pilot --records docs/results/records/selfplay ...
     loadproof study selfplay-elsewhere --judged-on ukdale --records docs/results/records/selfplay ...
@@ -16,9 +17,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from selfplay_figures import BY_QUARTER, CONFIRMED, DRAWS, RESULTS, pilot_figures, study_figures
-from selfplay_further import events_parts, further_figures, further_parts, plain_parts
+from selfplay_details import HEADS, details_page, holm_rows
+from selfplay_figures import CONFIRMED, RESULTS, pilot_figures, study_figures, told
+from selfplay_further import further_figures, further_parts, plain_parts
+from selfplay_opening import hangs_on, opening
 from selfplay_tables import ORDER, RATIO, SAID, against, cell, controls, details, percent, table
+from selfplay_third import third_figures, third_parts
 
 from loadproof.selfplay.board import BASES, ENDPOINTS
 
@@ -90,67 +94,31 @@ def reached(found: dict[str, Any]) -> str:
     return f"**By the protocol's rule the full loop does not succeed: {', and '.join(missed)}.**"
 
 
-def holm_rows(found: dict[str, Any]) -> list[list[str]]:
-    """Return the tests that a correction for all of them leaves, a row each, the most certain first."""
-    rows = []
-    for name, p in sorted(found["holm"].items(), key=lambda item: item[1]):
-        pair, endpoint = name.split("/")
-        arm, base = pair.split(":")
-        said = found["pairs"][pair][endpoint]
-        if p < 0.05:
-            rows.append([f"`{arm}` to `{base}`", SAID[endpoint].strip("*"), f"{cell(said)}", f"{p:.3f}"])
-    return rows
-
-
-def claims(found: dict[str, Any]) -> list[str]:
-    """Return what may be claimed beside the primary endpoint."""
-    rows = holm_rows(found)
-    count = len(found["holm"])
-    if not count:
-        return ["One seed has no interval: no secondary test can be made.\n"]
-    if not rows:
-        return [f"Of {count} secondary tests none holds with Holm's correction at 0.05.\n"]
-    least = count * 2 / (DRAWS["small"] + 1)
-    said = (
-        f"Of {count} secondary tests {len(rows)} hold with Holm's correction at 0.05; {DRAWS['small']:,} draws allow "
-        f"no corrected p below {least:.3f} for the first of them:\n"
-    )
-    return [said, table(["pair", "on", "change, %", "p, corrected"], rows) + "\n"]
-
-
 def state(found: dict[str, Any]) -> str:
     """Return how much of a stage was played."""
     seeds = f"{len(found['seeds'])} of {found['planned_seeds']} seeds whole"
     return f"{found['played']} of {found['planned']} jobs played, {seeds}, {found['hours']:.1f} hours of the clock"
 
 
-def confirmation_parts(found: dict[str, Any], events: dict[str, Any]) -> list[str]:
+def confirmation_parts(found: dict[str, Any]) -> list[str]:
     """Return the confirmation's part of the page."""
     parts = ["## Confirmation\n", f"{state(found)}.\n"]
     if "pairs" not in found:
         return [*parts, "No seed is whole yet: nothing can be said.\n"]
     pairs = found["pairs"]
     names = [name for name in (*ENDPOINTS, "tail") if any(name in pairs[pair] for pair in CONFIRMED)]
-    heads = [" to ".join(f"`{arm}`" for arm in pair.split(":")) for pair in CONFIRMED]
     rows = [[SAID[name], *(cell(pairs[pair].get(name)) for pair in CONFIRMED)] for name in names]
-    quarters = [
-        [fold, SAID[name].strip("*"), *(cell(of[pair].get(name)) for pair in CONFIRMED)]
-        for fold, of in found.get("by_quarter", {}).items()
-        for name in BY_QUARTER
-    ]
     return [
         *parts,
-        f"{exams_said(found)}.\n",
+        f"{exams_said(found)}. Coldest days are the tenth of each of these quarters, and neither is January to "
+        "March.\n",
         "### Change of the scaled loss, per cent\n",
         RATIO,
-        table(["on", *heads], rows) + "\n",
+        table(["on", *HEADS], rows) + "\n",
         f"{shares(found)}\n",
-        "### What may be claimed beside the primary endpoint\n",
-        *claims(found),
-        "### Each quarter alone\n",
-        table(["quarter", "on", *heads], quarters) + "\n",
-        *events_parts(events),
-        *details(found, "###"),
+        *hangs_on(found),
+        f"Of {len(found['holm'])} secondary tests {len(holm_rows(found))} hold with Holm's correction at 0.05; they, "
+        "each quarter, each seed and the games stand in [the details](selfplay_details.md).\n",
     ]
 
 
@@ -164,11 +132,7 @@ def screen_parts(found: dict[str, Any]) -> list[str]:
     parts += ["One seed has no interval: its figures are points.\n"] if single else []
     for base in BASES:
         parts += [f"### Screen: change against `{base}`, per cent\n", RATIO, against(found, base)]
-    few = (
-        "The protocol's test draws seeds, and three are few to draw from: where Student's t in the next table has 0 "
-        "inside, a row here is a hint and no more. A pair told both ways round is one test.\n"
-    )
-    return [*parts, "### Screen: what may be claimed\n", *claims(found), few, *details(found, "###")]
+    return [*parts, "Seed by seed, and what may be claimed: [the details](selfplay_details.md#screen).\n"]
 
 
 def meaning(found: dict[str, Any]) -> list[str]:
@@ -242,14 +206,14 @@ def page(found: dict[str, Any]) -> str:
     parts = [
         "# Self-play: results\n\nMade by `python docs/make_selfplay.py` from the records in "
         "`docs/results/records/selfplay/small`; the protocol is [the page before](../selfplay.md), its pilot "
-        "[a page of its own](selfplay_pilot.md).\n",
-        "## What was found\n",
-        f"{said}\n",
-        f"Confirmation: {state(confirmation)}. Screen: {state(screen)}.\n",
-        *confirmation_parts(confirmation, found["events"]),
+        "[a page of its own](selfplay_pilot.md), and all that is too long for here stands in "
+        "[the details](selfplay_details.md).\n",
+        *opening(found, said, f"Confirmation: {state(confirmation)}. Screen: {state(screen)}."),
+        *confirmation_parts(confirmation),
         *screen_parts(screen),
         *meaning(found),
         *further_parts(found["further"], state(found["further"])),
+        *third_parts(found["third"], state(found["third"])),
         *plain_parts(
             found["plain"], state(found["plain"]), exams_said(found["plain"]) if "exams" in found["plain"] else ""
         ),
@@ -269,10 +233,13 @@ def page(found: dict[str, Any]) -> str:
 
 def all_figures() -> dict[str, Any]:
     """Return the study's figures and those of what came after."""
-    return study_figures() | further_figures()
+    return study_figures() | further_figures() | {"third": third_figures(told("small"))}
 
 
-MADE = {"selfplay_pilot": (pilot_figures, pilot_page), "selfplay": (all_figures, page)}
+MADE = {
+    "selfplay_pilot": (pilot_figures, {"selfplay_pilot": pilot_page}),
+    "selfplay": (all_figures, {"selfplay": page, "selfplay_details": details_page}),
+}
 
 
 def main() -> None:
@@ -280,10 +247,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="*", choices=[[], *MADE], default=[])
     for name in parser.parse_args().pages or MADE:
-        found_by, page_of = MADE[name]
+        found_by, pages = MADE[name]
         found = found_by()
         (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        (RESULTS / f"{name}.md").write_text(page_of(found), encoding="utf-8")
+        for title, page_of in pages.items():
+            (RESULTS / f"{title}.md").write_text(page_of(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

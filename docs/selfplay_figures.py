@@ -15,6 +15,8 @@ from loadproof.selfplay.board import (
     complete_seeds,
     corrected,
     frames_of,
+    losses_of,
+    otherwise,
     pair_figures,
 )
 from loadproof.selfplay.inference import coverage
@@ -113,6 +115,14 @@ def study_figures() -> dict[str, Any]:
     """Return the figures of both stages at the small budget, with Holm's p-values of each one's family."""
     records = told("small")
     confirmation = stage_figures("confirmation", records, CONFIRMED)
+    if whole := complete_seeds(records, STAGES["confirmation"]):
+        frames = frames_of(whole)
+        confirmation |= {
+            "losses": {arm: losses_of(frames, arm) for arm in STAGES["confirmation"].arms},
+            "otherwise": {
+                pair: otherwise(frames, *pair.split(":"), without="VACANCY", draws=DRAWS["small"]) for pair in CONFIRMED
+            },
+        }
     screen = stage_figures("screen", records, every_pair(STAGES["screen"].arms))
     decided = {("full:uniform", "primary"), ("full:real", "primary"), ("full:real", "clean")}
     families = {

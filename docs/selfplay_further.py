@@ -62,7 +62,8 @@ def further_figures() -> dict[str, Any]:
     }
 
 
-def _names(pair: str) -> str:
+def names_of(pair: str) -> str:
+    """Return a pair's arms as the page names them."""
     return " to ".join(f"`{arm}`" for arm in pair.split(":"))
 
 
@@ -130,18 +131,31 @@ def further_parts(found: dict[str, Any], state: str) -> list[str]:
     if "pairs" not in found:
         return [*parts, "No seed is whole yet: nothing can be said.\n"]
     rows = [
-        [_names(pair), cell(said["primary"]), ", ".join(percent(one) for one in said["primary"]["by_seed"]),
+        [names_of(pair), cell(said["primary"]), ", ".join(percent(one) for one in said["primary"]["by_seed"]),
          by_students_t(said["primary"]["by_seed"]), f"{found['holm'][pair]:.3f}", agreed(said["primary"])]
         for pair, said in found["pairs"].items()
     ]  # fmt: skip
-    shown = found | {"arms": {arm: found["arms"][arm] for arm in ("full", *FURTHER)}}
-    shown["pairs"] = {pair: found["pairs"][pair] for pair in found["pairs"] if pair not in FACE_TO_FACE}
+    shown = _shown(found)
     parts += [f"{_answer(found)}\n", "### Primary endpoints\n", RATIO]
     head = ["pair", "change, %", "by seed, %", "95 % by Student's t", "p, corrected", "both intervals"]
     parts += [table(head, rows) + "\n"]
     for base in BASES:
         parts += [f"### Second further round: change against `{base}`, per cent\n", against(shown, base)]
-    return parts + details(shown, "###", seeds=False)
+    return parts
+
+
+def _shown(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the round's figures without those of arms that are told elsewhere."""
+    arms = {arm: found["arms"][arm] for arm in ("full", *FURTHER)}
+    return found | {
+        "arms": arms,
+        "pairs": {pair: of for pair, of in found["pairs"].items() if pair not in FACE_TO_FACE},
+    }
+
+
+def further_details(found: dict[str, Any]) -> list[str]:
+    """Return what else there is to say of the second further round."""
+    return ["## Second further round\n", *details(_shown(found), "###", seeds=False)] if "pairs" in found else []
 
 
 def plain_parts(found: dict[str, Any], state: str, exams: str) -> list[str]:
@@ -154,14 +168,14 @@ def plain_parts(found: dict[str, Any], state: str, exams: str) -> list[str]:
         for name in PLAIN_ROWS
         if any(name in found["pairs"][pair] for pair in PLAIN_PAIRS)
     ]
-    said = "; ".join(f"{_names(pair)} {agreed(found['pairs'][pair]['primary'])}" for pair in PLAIN_PAIRS)
+    said = "; ".join(f"{names_of(pair)} {agreed(found['pairs'][pair]['primary'])}" for pair in PLAIN_PAIRS)
     students = ["primary endpoint, Student's t over seeds",
                 *(by_students_t(found["pairs"][pair]["primary"]["by_seed"]) for pair in PLAIN_PAIRS)]  # fmt: skip
     return [
         *parts,
         f"Learned from what came before, judged on what came after. {exams}.\n",
         RATIO,
-        table(["on", *(_names(pair) for pair in PLAIN_PAIRS)], [*rows, students]) + "\n",
+        table(["on", *(names_of(pair) for pair in PLAIN_PAIRS)], [*rows, students]) + "\n",
         f"By both kinds of interval, of the primary endpoint, without a correction for their number: {said}.\n",
     ]
 
@@ -175,5 +189,5 @@ def events_parts(found: dict[str, Any]) -> list[str]:
         "### By events\n",
         f"Weeks that follow each other and hold hard days of the calendar or of the cold are drawn as one event: "
         f"{found['weeks']} weeks become {found['events']}.\n",
-        table(["on", *(_names(pair) for pair in CONFIRMED)], rows) + "\n",
+        table(["on", *(names_of(pair) for pair in CONFIRMED)], rows) + "\n",
     ]

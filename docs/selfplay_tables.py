@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from loadproof.selfplay.arms import FURTHER
+from loadproof.selfplay.arms import FURTHER, THIRD
 from loadproof.selfplay.board import ENDPOINTS, seeds_needed
 
 SAID = {
@@ -29,7 +29,7 @@ SAID = {
     "sums": "sums of 30 homes, all real windows",
 }
 ORDER = ("real", "real_more", "augmented", "uniform", "grounded", "highest_loss", "full", "full_no_gate",
-         "full_no_replay", "full_frozen", "full_shuffled", *FURTHER)  # fmt: skip
+         "full_no_replay", "full_frozen", "full_shuffled", *FURTHER, *THIRD)  # fmt: skip
 
 
 def percent(value: float | None, *, sign: bool = True) -> str:
@@ -110,7 +110,7 @@ def arm_rows(found: dict[str, Any]) -> list[list[str]]:
     return [
         [f"`{arm}`", ", ".join(map(str, of["seeds"])), str(of["records"]), f"{of['mean_loss']:.4f}",
          f"{of['cvar_10']:.3f}", percent(of["coverage_90"], sign=False), percent(of["coverage_90_hard"], sign=False),
-         f"{of['verifier_score']:.5f}", f"{of['seconds']:.0f}"]
+         f"{of['seconds']:.0f}"]
         for arm, of in found["arms"].items()
     ]  # fmt: skip
 
@@ -167,6 +167,14 @@ def against(found: dict[str, Any], base: str) -> str:
     return table(["on", *(f"`{arm}`" for arm in arms)], [row for row in rows if any(row[1:])]) + "\n"
 
 
+def trimmed_rows(found: dict[str, Any], pairs: Sequence[str]) -> list[list[str]]:
+    """Return the trimmed mean of every endpoint of some pairs, a row each."""
+    names = [name for name in (*ENDPOINTS, "tail") if any(name in found["pairs"][pair] for pair in pairs)]
+    return [
+        [SAID[name], *(percent(found["pairs"][pair].get(name, {}).get("trimmed")) for pair in pairs)] for name in names
+    ]
+
+
 RATIO = (
     "100 times the mean over homes of the log-ratio, with 95 % intervals over seeds, homes and weeks where there are "
     "seeds to draw; below 0 is better.\n"
@@ -186,8 +194,8 @@ def details(found: dict[str, Any], level: str = "##", *, seeds: bool = True) -> 
         f"{level} The arms\n",
         "Seconds are of the clock, on a machine that did other things as well; an arm that comes first in a seed also "
         "pays for the warm network or the references that the others share.\n",
-        table(["arm", "seeds", "records", "scaled loss", "CVaR-10 %", "in 90 % band", "hard, in 90 % band",
-               "verifier score", "seconds"], arm_rows(found)) + "\n",
+        table(["arm", "seeds", "records", "scaled loss", "CVaR-10 %", "in 90 % band", "hard, in 90 % band", "seconds"],
+              arm_rows(found)) + "\n",
         f"{level} The game\n",
         "Means over all episodes: windows that passed the gate, real windows among all, evenness of the last "
         "proposals' kinds (1: all alike), spread of their parameters (0.29: uniform), the verifier's penalty in the "

@@ -27,9 +27,12 @@ def kept(make, name):
     return json.loads((make.RESULTS / f"{name}.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["selfplay", "selfplay_pilot"])
-def test_a_page_is_made_from_the_kept_figures(make, name):
-    assert make.MADE[name][1](kept(make, name)) == (make.RESULTS / f"{name}.md").read_text()
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("selfplay", "selfplay"), ("selfplay", "selfplay_details"), ("selfplay_pilot", "selfplay_pilot")],
+)
+def test_a_page_is_made_from_the_kept_figures(make, name, title):
+    assert make.MADE[name][1][title](kept(make, name)) == (make.RESULTS / f"{title}.md").read_text()
 
 
 @pytest.mark.parametrize("budget", ["pilot", "small"])
@@ -85,3 +88,29 @@ def test_the_rule_of_success_is_the_protocols(make):
     assert "does not succeed: clean days" in make.reached(found(better, better, 0.0101))
     none = {"low": None, "high": None}
     assert "nothing is decided" in make.reached(found(none, none, None))
+
+
+def third(make, *, to_real, outages_vacant=(0.1, 0.2), none_vacant=-0.02):
+    """The figures of a third round in which all arms but outages alone have one interval to real days."""
+    said = {"value": sum(to_real) / 2, "low": to_real[0], "high": to_real[1], "by_seed": [*to_real, sum(to_real) / 2]}
+    level = {"value": 0.0, "low": -0.01, "high": 0.01, "by_seed": [-0.01, 0.0, 0.01]}
+    rows = {"primary": said, "OUTAGE": level, "VACANCY": {"value": 0.08, "low": 0.07, "high": 0.09}}
+    pairs = {
+        "uniform:real": rows,
+        "uniform_outages:real": rows
+        | {"VACANCY": {"value": 0.15, "low": outages_vacant[0], "high": outages_vacant[1]}},
+        "uniform_no_outage:real": rows | {"VACANCY": {"value": none_vacant, "low": -0.03, "high": 0.0}},
+        "full_standard_no_outage:real": rows,
+        "full_standard_no_outage:full_standard": {"primary": level},
+        "full_standard_no_outage:uniform_no_outage": {"primary": level},
+    }
+    return {"pairs": pairs}
+
+
+def test_the_third_round_confirms_only_what_both_kinds_of_interval_call_better(make):
+    answer = sys.modules["selfplay_third"].third_answer
+    assert "confirmed on homes that no choice has seen" in answer(third(make, to_real=(-0.03, -0.028)))
+    assert "the question is closed" in answer(third(make, to_real=(-0.03, 0.001)))
+    assert "**Most of the harm at vacancies is the price" in answer(third(make, to_real=(0.0, 0.01)))
+    assert "is not shown**" in answer(third(make, to_real=(0.0, 0.01), none_vacant=0.075))
+    assert "is not shown**" in answer(third(make, to_real=(0.0, 0.01), outages_vacant=(-0.01, 0.2)))

@@ -11,7 +11,17 @@ from loadproof.evaluation.multiplicity import holm
 from loadproof.seeds import rng_for
 from loadproof.selfplay.arms import arm_of
 from loadproof.selfplay.hard_days import HARD
-from loadproof.selfplay.inference import PRIMARY, Comparison, Pair, Slice, compare, coverage, sums_of
+from loadproof.selfplay.inference import (
+    PRIMARY,
+    Comparison,
+    Measure,
+    Pair,
+    Slice,
+    compare,
+    coverage,
+    mean_loss,
+    sums_of,
+)
 from loadproof.selfplay.plan import LEFT_OUT, NO_FAMILY, Job, Stage, jobs
 
 __all__ = [
@@ -24,6 +34,8 @@ __all__ = [
     "corrected",
     "frames_of",
     "in_events",
+    "losses_of",
+    "otherwise",
     "pair_figures",
     "seeds_needed",
 ]
@@ -120,7 +132,15 @@ def _of(frames: Frames, arm: str, family: str) -> dict[int, pl.DataFrame]:
 
 
 def _compare(
-    frames: Frames, first: str, second: str, slices: Sequence[Slice], *, draws: int, seed: int, value: str
+    frames: Frames,
+    first: str,
+    second: str,
+    slices: Sequence[Slice],
+    *,
+    draws: int,
+    seed: int,
+    value: str = "loss",
+    measure: Measure = "log_ratio",
 ) -> Comparison | None:
     """Return one comparison, None where a record lacks, or where a slice holds no window."""
     pairs: list[Pair] = []
@@ -131,7 +151,7 @@ def _compare(
         if not shared or any(frame.is_empty() for frame in (*left.values(), *right.values())):
             return None
         pairs.append((one.weight, left, right))
-    return compare(pairs, draws=draws, rng=rng_for(seed, "selfplay/board"))
+    return compare(pairs, draws=draws, rng=rng_for(seed, "selfplay/board"), measure=measure)
 
 
 def pair_figures(frames: Frames, first: str, second: str, *, draws: int = 2000, seed: int = 2013) -> dict[str, Any]:
@@ -145,6 +165,30 @@ def pair_figures(frames: Frames, first: str, second: str, *, draws: int = 2000, 
         for name, slices, value in asked
     }
     return {name: _rounded(comparison) for name, comparison in found.items() if comparison}
+
+
+def otherwise(
+    frames: Frames, first: str, second: str, *, without: str, draws: int = 2000, seed: int = 2013
+) -> dict[str, Any]:
+    """Return the primary endpoint in two other ways, as JSON values: as a difference, and without a slice.
+
+    Neither was planned; both tell what the planned one hangs on.
+    """
+    apart = _compare(frames, first, second, PRIMARY, draws=draws, seed=seed, measure="difference")
+    slices = tuple(one for one in PRIMARY if one.name != without)
+    rest = _compare(frames, first, second, slices, draws=draws, seed=seed)
+    return {name: _rounded(said) for name, said in (("difference", apart), ("without", rest)) if said}
+
+
+def losses_of(frames: Frames, arm: str) -> dict[str, float]:
+    """Return an arm's mean scaled loss on each slice of the primary endpoint, and as that weighs them."""
+    found = [(one, mean_loss(_of(frames, arm, one.left_out), one.name)) for one in PRIMARY]
+    by_slice: dict[str, list[float]] = {}
+    for one, loss in found:
+        by_slice.setdefault(one.name, []).append(loss)
+    return {name: round(float(np.mean(some)), 4) for name, some in by_slice.items()} | {
+        "primary": round(float(sum(one.weight * loss for one, loss in found)), 4)
+    }
 
 
 def _rounded(comparison: Comparison) -> dict[str, Any]:
@@ -191,6 +235,10 @@ def arm_figures(records: Sequence[Told], frames: Frames, arm: str) -> dict[str, 
         **{
             name: mean([curve[name] for curve in curves])
             for name in ("passed_the_gate", "real_share", "penalty", "penalty_gradient", "evenness", "spread")
+        },
+        "penalty_by_constraint": {
+            name: float(f"{np.mean([curve['penalty_by_constraint'][name] for curve in curves]):.2g}")
+            for name in (curves[0].get("penalty_by_constraint") or {})
         },
         "mixture": {when: _averaged([curve["mixture"][when] for curve in curves]) for when in ("early", "late")},
         "regret": {when: _averaged([curve["regret"][when] for curve in curves]) for when in ("early", "late")},

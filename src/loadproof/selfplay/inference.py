@@ -1,7 +1,7 @@
-"""How much better one arm is than another: log-ratios of scaled loss, by draws of homes, weeks and seeds together."""
+"""How much better one arm is than another: by scaled loss, and draws of homes, weeks and seeds together."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from loadproof.errors import SchemaError
 
-__all__ = ["PRIMARY", "Comparison", "Pair", "Slice", "Sums", "compare", "coverage", "sums_of"]
+__all__ = ["PRIMARY", "Comparison", "Measure", "Pair", "Slice", "Sums", "compare", "coverage", "mean_loss", "sums_of"]
+
+Measure = Literal["log_ratio", "difference"]
+"""A home's own measure of two arms: the log of the losses' ratio, or their difference a window."""
 
 
 class Slice(NamedTuple):
@@ -44,7 +47,7 @@ class Sums(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The mean log-ratio of an arm's loss to another's: below 0 the arm is better.
+    """The mean log-ratio of an arm's loss to another's, or the mean difference: below 0 the arm is better.
 
     Attributes:
         value: In all data.
@@ -141,15 +144,30 @@ def _sums(arm: dict[int, pl.DataFrame], axes: _Axes) -> Sums:
     return Sums(loss, windows)
 
 
+def _by_home(values: NDArray[np.float64], weights: _Weights) -> NDArray[np.float64]:
+    """Return each home's sum in each draw, ``(D, E)``."""
+    by_week = np.tensordot(weights.seeds, values, axes=(1, 0))  # (D, E, W)
+    return np.asarray((by_week * weights.weeks[:, None]).sum(axis=2))
+
+
 def _home_ratios(first: Sums, second: Sums, weights: _Weights) -> NDArray[np.float64]:
     """Return each home's log-ratio in each draw, NaN where it has no window in it, ``(D, E)``."""
-    totals = []
-    for sums in (first, second):
-        by_week = np.tensordot(weights.seeds, sums.loss, axes=(1, 0))  # (D, E, W)
-        totals.append((by_week * weights.weeks[:, None]).sum(axis=2))  # (D, E)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.log(totals[0] / totals[1])
+        ratio = np.log(_by_home(first.loss, weights) / _by_home(second.loss, weights))
     return np.where(np.isfinite(ratio), ratio, np.nan)
+
+
+def _home_differences(first: Sums, second: Sums, weights: _Weights) -> NDArray[np.float64]:
+    """Return by how much each home's mean loss differs in each draw, NaN where it has no window in it, ``(D, E)``."""
+    windows = _by_home(first.windows, weights)
+    apart = _by_home(first.loss - second.loss, weights)
+    return np.where(windows > 0, apart / np.where(windows > 0, windows, 1), np.nan)
+
+
+_OF_HOMES: Final[dict[Measure, Callable[[Sums, Sums, _Weights], NDArray[np.float64]]]] = {
+    "log_ratio": _home_ratios,
+    "difference": _home_differences,
+}
 
 
 def _weighted(ratios: NDArray[np.float64], homes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -171,7 +189,9 @@ def _two_sided(drawn: NDArray[np.float64]) -> float:
     return min(2 * (beyond + 1) / (len(drawn) + 1), 1.0)
 
 
-def compare(slices: Sequence[Pair], *, draws: int, rng: np.random.Generator) -> Comparison:
+def compare(
+    slices: Sequence[Pair], *, draws: int, rng: np.random.Generator, measure: Measure = "log_ratio"
+) -> Comparison:
     """Return the weighted mean over slices of the mean over homes of log(first's loss / second's loss).
 
     In each draw the same seeds, homes and weeks are taken with replacement in all slices and both arms.
@@ -180,6 +200,7 @@ def compare(slices: Sequence[Pair], *, draws: int, rng: np.random.Generator) -> 
         slices: What to compare on.
         draws: How many draws.
         rng: Of the draws.
+        measure: What is taken of each home; the difference of its mean losses weighs slices by how large losses are.
 
     Raises:
         SchemaError: When the arms share no seed, or were judged on different windows.
@@ -190,19 +211,26 @@ def compare(slices: Sequence[Pair], *, draws: int, rng: np.random.Generator) -> 
         raise SchemaError("two arms were judged on different windows; make the records of one of them again")
     parts = np.array([float(weight) for weight, _, _ in tables])
     parts /= parts.sum()
+    of_homes = _OF_HOMES[measure]
 
     def mean_of(weights: _Weights) -> NDArray[np.float64]:
-        means = [_weighted(_home_ratios(first, second, weights), weights.homes) for _, first, second in tables]
+        means = [_weighted(of_homes(first, second, weights), weights.homes) for _, first, second in tables]
         return np.asarray(parts @ np.array(means))  # (D,)
 
     drawn = np.concatenate([mean_of(part) for part in axes.draw(draws, rng).parts()])  # (D,)
     low, high = np.nanquantile(drawn, (0.025, 0.975)) if len(axes.seeds) > 1 else (np.nan, np.nan)
     p_value = _two_sided(drawn) if len(axes.seeds) > 1 else np.nan
-    trimmed = parts @ [_trimmed(_home_ratios(first, second, axes.once())[0]) for _, first, second in tables]
+    trimmed = parts @ [_trimmed(of_homes(first, second, axes.once())[0]) for _, first, second in tables]
     by_seed = tuple(mean_of(axes.seed_by_seed()).tolist())
     value = float(mean_of(axes.once())[0])
     judged = min(int((first.windows.sum(axis=(0, 2)) > 0).sum()) for _, first, _ in tables)
     return Comparison(value, float(low), float(high), p_value, float(trimmed), by_seed, len(axes.seeds), judged)
+
+
+def mean_loss(frames: Mapping[int, pl.DataFrame], name: str) -> float:
+    """Return the mean over homes of a slice's mean scaled loss over all seeds."""
+    rows = pl.concat(list(sums_of(frames, name).values())).group_by("entity_id").agg(pl.col("loss", "windows").sum())
+    return float((rows["loss"] / rows["windows"]).mean())  # type: ignore[arg-type]
 
 
 def coverage(frames: Mapping[int, pl.DataFrame], name: str) -> float:
