@@ -75,13 +75,21 @@ def _why(found: dict[str, Any]) -> list[str]:
     return said
 
 
+def _in_both(found: dict[str, Any], on: str) -> str:
+    """Return what scenarios by lot were to real days only, in the confirmation and in the screen."""
+    first, second = (_told(found[stage]["pairs"]["uniform:real"][on]) for stage in ("confirmation", "screen"))
+    return f"{first} in both stages" if first == second else f"{first} in the confirmation and {second} in the screen"
+
+
 def opening(found: dict[str, Any], verdict: str, state: str) -> list[str]:
     """Return the first screen."""
     third = found["third"]
+    lot = {on: _in_both(found, on) for on in ("OUTAGE", "HEAT_PUMP", "VACANCY")}
     instead = (
         "* Train on real days alone: `loadproof train --model patchtst`.\n"
-        "* Where heat pumps or outages are what matters, and empty homes are not, scenarios by lot helped there: "
-        "`selfplay.uniform_share: 1` in the config makes `loadproof train --model selfplay` draw them so."
+        "* Where outages are what matters, and homes that fall empty are not: scenarios by lot, "
+        "`selfplay.uniform_share: 1` in the config of `loadproof train --model selfplay`. To real days only they were "
+        f"{lot['OUTAGE']} at outages, {lot['HEAT_PUMP']} at heat pumps and {lot['VACANCY']} at vacancies."
     )
     return [
         "## What was found\n",
