@@ -16,7 +16,8 @@ from loadproof.ingestion.ssen import SSENIngestor
 from loadproof.ingestion.ukdale import UKDALEIngestor
 from loadproof.records import write_records
 from loadproof.runner import study
-from loadproof.selfplay import exam, plan
+from loadproof.selfplay import exam, plan, solver
+from loadproof.selfplay.verifier import Limits
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,6 +70,7 @@ def play_small(function, folder, victim, lot):
     with (
         mock.patch.multiple(study, **SMALL, write_records=mortal),
         mock.patch.object(exam, "_NIGHTS", 1),
+        mock.patch.object(solver, "Limits", lambda: Limits(feeder_kva=0.5)),
         mock.patch.dict(plan.BUDGETS, tiny=TINY),
     ):
         return function(lot)
