@@ -65,7 +65,7 @@ def third_answer(found: dict[str, Any]) -> str:
     )
     follows = (
         f"Better than real days by both kinds of interval: {', '.join(f'`{arm}`' for arm in hoped(found))}, which the "
-        "protocol has confirmed on homes that no choice has seen."
+        "protocol wants confirmed on homes that no choice has seen."
         if hoped(found)
         else "Neither is better than real days by both kinds of interval, so by the protocol the question is closed."
     )

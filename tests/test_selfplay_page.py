@@ -109,7 +109,7 @@ def third(make, *, to_real, outages_vacant=(0.1, 0.2), none_vacant=-0.02):
 
 def test_the_third_round_confirms_only_what_both_kinds_of_interval_call_better(make):
     answer = sys.modules["selfplay_third"].third_answer
-    assert "confirmed on homes that no choice has seen" in answer(third(make, to_real=(-0.03, -0.028)))
+    assert "wants confirmed on homes that no choice has seen" in answer(third(make, to_real=(-0.03, -0.028)))
     assert "the question is closed" in answer(third(make, to_real=(-0.03, 0.001)))
     assert "**Most of the harm at vacancies is the price" in answer(third(make, to_real=(0.0, 0.01)))
     assert "is not shown**" in answer(third(make, to_real=(0.0, 0.01), none_vacant=0.075))
