@@ -1,3 +1,4 @@
+import contextlib
 import os
 from pathlib import Path
 
@@ -51,3 +52,20 @@ def _no_environment(monkeypatch, request):
                  "USE_SAMPLES"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TRACK", "false")  # a record costs seconds; what tests it asks for it
+
+
+@pytest.fixture
+def map_elsewhere(tmp_path, monkeypatch):
+    """A map whose tasks stand in another folder than who asks for them, as the workers of a cluster do."""
+    client, worker = tmp_path / "client", tmp_path / "worker"
+    client.mkdir()
+    worker.mkdir()
+    monkeypatch.chdir(client)
+
+    def carry(function, items):
+        for item in items:
+            with contextlib.chdir(worker):
+                done = function(item)
+            yield done
+
+    return carry

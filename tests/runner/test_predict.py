@@ -1,4 +1,3 @@
-import contextlib
 import datetime as dt
 from pathlib import Path
 
@@ -139,20 +138,10 @@ def test_4_homes_in_groups_of_2_come_to_the_rows_of_one_group_and_leave_no_parts
     assert list(two.path.parent.iterdir()) == [two.path]
 
 
-def test_a_forecast_to_a_folder_named_from_here_is_found_wherever_its_workers_stand(store, tmp_path, monkeypatch):
-    (tmp_path / "client").mkdir()
-    (tmp_path / "worker").mkdir()
-    monkeypatch.chdir(tmp_path / "client")
-
-    def away(function, items):
-        for item in items:
-            with contextlib.chdir(tmp_path / "worker"):
-                done = function(item)
-            yield done
-
+def test_a_forecast_to_a_folder_named_from_here_is_found_wherever_its_workers_stand(store, tmp_path, map_elsewhere):
     said = predict(
         store, "lcl", "seasonal_naive", DAY, Path("out"), config=ExperimentConfig(), horizon_steps=48,
-        models_root=Path("models"), homes_a_task=2, map_=away,
+        models_root=Path("models"), homes_a_task=2, map_=map_elsewhere,
     )  # fmt: skip
     assert not said.path.is_absolute()  # for people, as they named it
     assert list(said.path.parent.iterdir()) == [said.path]

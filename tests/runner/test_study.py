@@ -1,6 +1,5 @@
 """A study keeps one record a job, goes on where it stopped, and asks for weather."""
 
-import contextlib
 import math
 from pathlib import Path
 
@@ -158,19 +157,9 @@ def test_a_word_said_twice_is_played_once():
 
 
 def test_a_study_whose_records_are_named_from_here_leaves_them_here_wherever_its_workers_stand(
-    tmp_path, table, monkeypatch
+    tmp_path, table, map_elsewhere
 ):
-    (tmp_path / "client").mkdir()
-    (tmp_path / "worker").mkdir()
-    monkeypatch.chdir(tmp_path / "client")
-
-    def away(function, items):
-        for item in items:
-            with contextlib.chdir(tmp_path / "worker"):
-                done = function(item)
-            yield done
-
-    done = run(Path(), arms=("real",), map_=away)
+    done = run(Path(), arms=("real",), map_=map_elsewhere)
     assert (done.planned, done.made) == (1, 1)
     assert len(find_records(tmp_path / "client" / "records")) == 1
     assert (tmp_path / "client" / "work" / "tiny").is_dir()
